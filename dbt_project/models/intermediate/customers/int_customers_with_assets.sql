@@ -1,0 +1,33 @@
+with customers as (
+    select * from {{ ref('stg_gold__customers') }}
+),
+
+customer_assets as (
+    select * from {{ ref('stg_gold__customer_assets') }}
+),
+
+final as (
+    select
+        customers.customer_id,
+        customers.business_date,
+        -- a customer without an account row that day owns nothing we know of: zero, not unknown
+        coalesce(customer_assets.cash_amount, cast(0 as decimal(18, 2))) as cash_amount,
+        coalesce(customer_assets.securities_amount, cast(0 as decimal(18, 2))) as securities_amount,
+        coalesce(customer_assets.restricted_amount, cast(0 as decimal(18, 2))) as restricted_amount,
+        coalesce(customer_assets.in_transit_amount, cast(0 as decimal(18, 2))) as in_transit_amount,
+        coalesce(customer_assets.fund_amount, cast(0 as decimal(18, 2))) as fund_amount,
+        coalesce(customer_assets.credit_asset_amount, cast(0 as decimal(18, 2))) as credit_asset_amount,
+        coalesce(customer_assets.credit_debt_amount, cast(0 as decimal(18, 2))) as credit_debt_amount,
+        coalesce(customer_assets.credit_net_amount, cast(0 as decimal(18, 2))) as credit_net_amount,
+        coalesce(customer_assets.option_equity_amount, cast(0 as decimal(18, 2))) as option_equity_amount,
+        coalesce(customer_assets.total_asset_amount, cast(0 as decimal(18, 2))) as total_asset_amount,
+        coalesce(customer_assets.net_asset_amount, cast(0 as decimal(18, 2))) as net_asset_amount
+    from customers
+    left join customer_assets
+        on
+            customers.customer_id = customer_assets.customer_id
+            and customers.business_date = customer_assets.business_date
+    where {{ is_loaded_date('customers.business_date') }}
+)
+
+select * from final

@@ -1,0 +1,113 @@
+with customers as (
+    select * from {{ ref('stg_gold__customers') }}
+),
+
+customers_with_assets as (
+    select * from {{ ref('int_customers_with_assets') }}
+),
+
+averages as (
+    select * from {{ ref('int_customers_averaged') }}
+),
+
+last_trades as (
+    select * from {{ ref('int_customers_last_traded') }}
+),
+
+main_staff as (
+    select * from {{ ref('int_main_staff_chosen') }}
+),
+
+risks as (
+    select * from {{ ref('int_risks_worst_by_customer') }}
+),
+
+branches as (
+    select * from {{ ref('stg_gold__branches') }}
+),
+
+final as (
+    select
+        customers.customer_id,
+        customers.business_date as as_of_date,
+        customers.customer_kind,
+        customers.name_masked,
+        customers.identity_kind,
+        customers.identity_masked,
+        customers.identity_token,
+        customers.mobile_phone_masked,
+        customers.mobile_phone_token,
+        customers.birth_date,
+        -- whole years at the date; a birthday on 29 February is kept on 1 March in other years
+        year(customers.business_date) - year(customers.birth_date)
+        - case
+            when
+                month(customers.business_date) * 100 + day(customers.business_date)
+                < month(customers.birth_date) * 100 + day(customers.birth_date)
+                then 1
+            else 0
+        end as age_years,
+        customers.gender,
+        customers.branch_id,
+        branches.branch_name,
+        branches.region_name,
+        main_staff.main_staff_employee_id,
+        main_staff.main_staff_name_masked,
+        customers_with_assets.cash_amount,
+        customers_with_assets.securities_amount,
+        customers_with_assets.restricted_amount,
+        customers_with_assets.in_transit_amount,
+        customers_with_assets.fund_amount,
+        customers_with_assets.credit_asset_amount,
+        customers_with_assets.credit_debt_amount,
+        customers_with_assets.credit_net_amount,
+        customers_with_assets.option_equity_amount,
+        customers_with_assets.total_asset_amount,
+        customers_with_assets.net_asset_amount,
+        averages.average_20d_sum_amount,
+        averages.average_20d_days,
+        averages.average_20d_asset_amount,
+        averages.month_average_sum_amount,
+        averages.month_average_days,
+        averages.month_average_asset_amount,
+        last_trades.last_trade_date,
+        customers.risk_level,
+        customers.risk_test_expiry_date,
+        datediff(customers.risk_test_expiry_date, customers.business_date) as risk_test_expiry_days,
+        customers.risk_test_expiry_date < customers.business_date as is_risk_test_expired,
+        customers.identity_expiry_date,
+        datediff(customers.identity_expiry_date, customers.business_date) as identity_expiry_days,
+        risks.minimum_maintenance_ratio,
+        risks.margin_tier,
+        risks.maximum_option_risk_degree,
+        customers.member_count,
+        customers.open_date
+    from customers
+    inner join customers_with_assets
+        on
+            customers.customer_id = customers_with_assets.customer_id
+            and customers.business_date = customers_with_assets.business_date
+    left join averages
+        on
+            customers.customer_id = averages.customer_id
+            and customers.business_date = averages.business_date
+    left join last_trades
+        on
+            customers.customer_id = last_trades.customer_id
+            and customers.business_date = last_trades.business_date
+    left join main_staff
+        on
+            customers.customer_id = main_staff.customer_id
+            and customers.business_date = main_staff.business_date
+    left join risks
+        on
+            customers.customer_id = risks.customer_id
+            and customers.business_date = risks.business_date
+    left join branches
+        on
+            customers.branch_id = branches.branch_id
+            and customers.business_date = branches.business_date
+    where {{ is_loaded_date('customers.business_date') }}
+)
+
+select * from final

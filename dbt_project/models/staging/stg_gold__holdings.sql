@@ -1,0 +1,24 @@
+with source as (
+    select * from {{ source('gold', 'holdings') }}
+),
+
+final as (
+    select
+        business_line,
+        account_id,
+        instrument_id,
+        position_side,
+        business_date,
+        customer_id,
+        instrument_name,
+        instrument_kind,
+        quantity,
+        restricted_quantity,
+        price,
+        currency_code,
+        market_value_amount
+    from source
+    where {{ is_in_run_window('business_date') }}
+)
+
+select * from final

@@ -1,0 +1,28 @@
+with source as (
+    select * from {{ source('gold', 'trades') }}
+),
+
+final as (
+    select
+        business_line,
+        trade_id,
+        business_date,
+        account_id,
+        customer_id,
+        branch_id,
+        turnover_amount,
+        gross_commission_amount,
+        stamp_duty_amount,
+        transfer_fee_amount,
+        handling_fee_amount,
+        regulatory_fee_amount,
+        other_fee_amount,
+        net_commission_amount
+    from source
+    where
+        {{ is_in_run_window('business_date') }}
+        -- fills of the opening date belong to the baseline
+        and business_date > {{ run_date('opening_date') }}
+)
+
+select * from final

@@ -1,0 +1,485 @@
+"""The files as the counters deliver them: columns, codes, scales and control totals of every feed.
+
+One line of text a feed. A column is `name`, `name:type` or `name@DELIVERED:type`; a type that is a key of `CODES` is a
+code column; a type ending in `*1000` is delivered as an integer in thousandths. No type means text.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+DECIMALS = {"money": 2, "price": 4, "quantity": 0, "shares": 2, "ratio": 6, "rate": 8}
+
+CODES: dict[str, dict[str, str]] = {
+    "exchange": {"SSE": "1", "SZSE": "2", "BSE": "9", "SSE_B": "D", "SZSE_B": "H", "HK_SH": "G", "HK_SZ": "S"},
+    "currency": {"CNY": "0", "USD": "1", "HKD": "2"},
+    "option_currency": {"CNY": "0", "USD": "2", "HKD": "1"},
+    "identity_kind": {
+        "resident_id": "0",
+        "passport": "1",
+        "unified_social_credit_code": "2",
+        "hk_macau_permit": "3",
+        "taiwan_permit": "4",
+        "foreign_permanent_card": "5",
+        "product_filing": "6",
+        "other": "9",
+    },
+    "client_kind": {"person": "0", "institution": "1", "product": "3"},
+    "account_role": {"main": "1", "auxiliary": "0"},
+    "account_status": {"active": "0", "frozen": "1", "dormant": "2", "closed": "3"},
+    "risk_level": {"C1_MINIMUM": "0", "C1": "1", "C2": "2", "C3": "3", "C4": "4", "C5": "5"},
+    "product_risk": {"R1": "1", "R2": "2", "R3": "3", "R4": "4", "R5": "5"},
+    "product_kind": {
+        "equity_fund": "1",
+        "bond_fund": "2",
+        "money_fund": "3",
+        "private_fund": "4",
+        "income_certificate": "5",
+        "asset_management": "6",
+    },
+    "channel": {"counter": "1", "telephone": "2", "online": "3", "mobile": "4"},
+    "branch_status": {"open": "0", "closed": "1"},
+    "employee_status": {"active": "0", "left": "1"},
+    "business_line": {"normal": "1", "credit": "2", "option": "3", "fund": "4"},
+    "relation_kind": {"development": "1", "service": "2", "broker": "3"},
+    "product_class": {"stock": "1", "fund": "2", "bond": "3", "option": "4", "hk_stock": "5", "b_share": "6"},
+    "fee_kind": {
+        "stamp_duty": "1",
+        "transfer": "2",
+        "handling": "3",
+        "regulatory": "4",
+        "option_handling": "5",
+        "option_settlement": "6",
+    },
+    "side": {"both": "B", "sell": "S"},
+    "rate_kind": {"central_parity": "P", "settlement": "S"},
+    "security_kind": {
+        "stock": "1",
+        "b_share": "2",
+        "fund": "3",
+        "bond": "4",
+        "convertible_bond": "5",
+        "repo": "6",
+        "hk_stock": "7",
+    },
+    "contract_kind": {"financing": "0", "short": "1"},
+    "option_kind": {"call": "C", "put": "P"},
+    "position_side": {"long": "L", "short": "S", "covered": "C"},
+    "share_class": {"A": "A", "C": "C"},
+    "normal_trade": {"sell": "4001", "buy": "4002", "reverse_repo_lend": "3703", "reverse_repo_return": "3704"},
+    "credit_trade": {
+        "sell": "4001",
+        "buy": "4002",
+        "financing_buy": "4211",
+        "sell_to_repay": "4212",
+        "buy_to_return": "4213",
+        "short_sell": "4214",
+    },
+    "option_trade": {
+        "buy_open": "BO",
+        "sell_close": "SC",
+        "sell_open": "SO",
+        "buy_close": "BC",
+        "covered_open": "CO",
+        "covered_close": "CC",
+        "exercise": "EX",
+        "assignment": "AS",
+    },
+    "fund_business": {
+        "subscription": "120",
+        "purchase": "122",
+        "redemption": "124",
+        "periodic_purchase": "139",
+        "dividend": "143",
+    },
+    "normal_cash": {
+        "bank_transfer_in": "2041",
+        "bank_transfer_out": "2042",
+        "securities_sell": "4001",
+        "securities_buy": "4002",
+        "reverse_repo_lend": "3703",
+        "reverse_repo_return": "3704",
+        "dividend": "4018",
+        "dividend_tax": "4019",
+        "interest": "2005",
+        "allotment_payment": "4016",
+        "fund_payment": "44022",
+        "fund_redemption": "44024",
+        "transfer_to_credit": "3001",
+        "transfer_from_credit": "3002",
+        "transfer_to_option": "3003",
+        "transfer_from_option": "3004",
+    },
+    "credit_cash": {
+        "bank_transfer_in": "2041",
+        "bank_transfer_out": "2042",
+        "securities_sell": "4001",
+        "securities_buy": "4002",
+        "financing_buy": "4211",
+        "sell_to_repay": "4212",
+        "buy_to_return": "4213",
+        "short_sell": "4214",
+        "financing_interest_paid": "2219",
+        "short_interest_paid": "2807",
+        "interest": "2005",
+        "transfer_from_normal": "3001",
+        "transfer_to_normal": "3002",
+        "financing_drawn": "2810",
+        "financing_repaid": "2811",
+    },
+}
+
+_STATE_FEED = "state"
+_EVENT_FEED = "event"
+_CHANGES_FEED = "changes"
+
+_TRADE_FEES = (
+    "commission_amount:money stamp_duty_amount:money transfer_fee_amount:money order_fee_amount:money "
+    "other_fee_amount:money exchange_handling_fee_amount:money exchange_regulatory_fee_amount:money "
+    "exchange_transfer_fee_amount:money exchange_settlement_fee_amount:money exchange_other_fee_amount:money "
+    "settlement_amount:money settlement_date:date channel:channel"
+)
+_MEMBER = "account_id client_number client_name identity_kind:identity_kind identity_number mobile_phone"
+_ACCOUNT_LIFE = "account_status:account_status open_date:date close_date:date"
+_JOURNAL = "amount:money balance_after_amount:money trade_id bank_code"
+
+# feed: (format, mode, file pattern, columns, columns summed in the control totals)
+_SPECIFICATIONS: dict[str, tuple[str, str, str, str, str]] = {
+    "reference__branches": (
+        "delimited",
+        _STATE_FEED,
+        "branches_{date}.txt",
+        "branch_id branch_name region_name branch_status:branch_status",
+        "",
+    ),
+    "reference__employees": (
+        "delimited",
+        _STATE_FEED,
+        "employees_{date}.txt",
+        "employee_id employee_name branch_id employee_status:employee_status hired_date:date left_date:date",
+        "",
+    ),
+    "staff_platform__relations": (
+        "delimited",
+        _STATE_FEED,
+        "staff_relations_{date}.txt",
+        "account_id business_line:business_line employee_id relation_kind:relation_kind is_main_service:flag "
+        "pay_ratio:rate effective_date:date approved_date:date",
+        "",
+    ),
+    "reference__agreed_rates": (
+        "delimited",
+        _STATE_FEED,
+        "agreed_rates_{date}.txt",
+        "account_id product_class:product_class exchange_code:exchange commission_rate:rate "
+        "minimum_commission_amount:money includes_regulatory_fee:flag effective_date:date",
+        "",
+    ),
+    "reference__statutory_rates": (
+        "delimited",
+        _STATE_FEED,
+        "statutory_rates_{date}.txt",
+        "fee_kind:fee_kind product_class:product_class exchange_code:exchange side:side effective_date:date rate:rate",
+        "",
+    ),
+    "reference__securities": (
+        "parquet",
+        _STATE_FEED,
+        "securities_{date}.parquet",
+        "exchange_code:exchange security_code security_name security_kind:security_kind currency_code:currency "
+        "listed_date:date",
+        "",
+    ),
+    "reference__prices": (
+        "parquet",
+        _STATE_FEED,
+        "prices_{date}.parquet",
+        "exchange_code:exchange security_code close_price:price price_source",
+        "",
+    ),
+    "reference__exchange_rates": (
+        "parquet",
+        _STATE_FEED,
+        "exchange_rates_{date}.parquet",
+        "currency_code:currency rate_kind:rate_kind exchange_rate:rate rate_date:date",
+        "",
+    ),
+    "normal_counter__clients": (
+        "delimited",
+        _STATE_FEED,
+        "normal_clients_{date}.txt",
+        "client_number client_name client_kind:client_kind identity_kind:identity_kind identity_number mobile_phone "
+        "identity_expiry_date:date manager_client_number branch_id risk_level:risk_level risk_test_expiry_date:date "
+        "client_status:account_status open_date:date close_date:date",
+        "",
+    ),
+    "normal_counter__cash_accounts": (
+        "delimited",
+        _STATE_FEED,
+        "normal_cash_accounts_{date}.txt",
+        f"account_id client_number account_role:account_role branch_id {_ACCOUNT_LIFE}",
+        "",
+    ),
+    "normal_counter__securities_accounts": (
+        "delimited",
+        _STATE_FEED,
+        "normal_securities_accounts_{date}.txt",
+        f"securities_account_id exchange_code:exchange account_id {_ACCOUNT_LIFE}",
+        "",
+    ),
+    "normal_counter__cash_balances": (
+        "delimited",
+        _STATE_FEED,
+        "normal_cash_balances_{date}.txt",
+        "account_id currency_code:currency balance_amount:money available_amount:money frozen_amount:money "
+        "unsettled_repo_amount:money unsettled_fund_amount:money unsettled_allotment_amount:money "
+        "unsettled_dividend_amount:money",
+        "balance_amount",
+    ),
+    "normal_counter__positions": (
+        "delimited",
+        _STATE_FEED,
+        "normal_positions_{date}.txt",
+        "account_id securities_account_id exchange_code:exchange security_code quantity:quantity "
+        "restricted_quantity:quantity cost_amount:money",
+        "quantity",
+    ),
+    "normal_counter__trades": (
+        "delimited",
+        _EVENT_FEED,
+        "normal_trades_{date}.txt",
+        "trade_id order_id account_id securities_account_id exchange_code:exchange security_code "
+        "business_code:normal_trade quantity:quantity price:price turnover_amount:money currency_code:currency "
+        + _TRADE_FEES,
+        "turnover_amount commission_amount",
+    ),
+    "normal_counter__cash_journal": (
+        "delimited",
+        _EVENT_FEED,
+        "normal_cash_journal_{date}.txt",
+        f"journal_id account_id currency_code:currency business_code:normal_cash {_JOURNAL}",
+        "amount",
+    ),
+    "credit_counter__accounts": (
+        "delimited",
+        _STATE_FEED,
+        "credit_accounts_{date}.txt",
+        f"{_MEMBER} branch_id {_ACCOUNT_LIFE} call_line:ratio close_out_line:ratio",
+        "",
+    ),
+    "credit_counter__cash_balances": (
+        "delimited",
+        _STATE_FEED,
+        "credit_cash_balances_{date}.txt",
+        "account_id currency_code:currency balance_amount:money available_amount:money frozen_amount:money",
+        "balance_amount",
+    ),
+    "credit_counter__collateral_positions": (
+        "delimited",
+        _STATE_FEED,
+        "credit_positions_{date}.txt",
+        "account_id securities_account_id exchange_code:exchange security_code quantity:quantity cost_amount:money",
+        "quantity",
+    ),
+    "credit_counter__contracts": (
+        "delimited",
+        _STATE_FEED,
+        "credit_contracts_{date}.txt",
+        "contract_id account_id contract_kind:contract_kind exchange_code:exchange security_code open_date:date "
+        "due_date:date outstanding_principal_amount:money outstanding_quantity:quantity "
+        "outstanding_fee_amount:money unpaid_interest_amount:money penalty_amount:money annual_rate:rate",
+        "outstanding_principal_amount",
+    ),
+    "credit_counter__asset_debt_summaries": (
+        "delimited",
+        _STATE_FEED,
+        "credit_asset_debt_{date}.txt",
+        "account_id total_asset_amount:money cash_amount:money securities_amount:money financing_debt_amount:money "
+        "short_debt_amount:money interest_amount:money fee_amount:money total_debt_amount:money "
+        "net_asset_amount:money maintenance_ratio:ratio",
+        "total_asset_amount total_debt_amount",
+    ),
+    "credit_counter__trades": (
+        "delimited",
+        _EVENT_FEED,
+        "credit_trades_{date}.txt",
+        "trade_id order_id account_id securities_account_id exchange_code:exchange security_code "
+        "business_code:credit_trade quantity:quantity price:price turnover_amount:money currency_code:currency "
+        + _TRADE_FEES
+        + " contract_id",
+        "turnover_amount commission_amount",
+    ),
+    "credit_counter__cash_journal": (
+        "delimited",
+        _EVENT_FEED,
+        "credit_cash_journal_{date}.txt",
+        f"journal_id account_id currency_code:currency business_code:credit_cash {_JOURNAL}",
+        "amount",
+    ),
+    "option_counter__accounts": (
+        "delimited",
+        _STATE_FEED,
+        "option_accounts_{date}.txt",
+        f"{_MEMBER} branch_id {_ACCOUNT_LIFE}",
+        "",
+    ),
+    "option_counter__cash_balances": (
+        "delimited",
+        _STATE_FEED,
+        "option_cash_balances_{date}.txt",
+        "account_id currency_code:option_currency balance_amount:money*1000 available_amount:money*1000 "
+        "frozen_amount:money*1000 occupied_margin_amount:money*1000 exchange_margin_amount:money*1000 "
+        "counter_risk_degree:ratio",
+        "balance_amount",
+    ),
+    "option_counter__contracts": (
+        "delimited",
+        _STATE_FEED,
+        "option_contracts_{date}.txt",
+        "contract_code contract_name exchange_code:exchange underlying_code option_kind:option_kind "
+        "strike_price:price contract_unit:quantity expiry_date:date settlement_price:price",
+        "",
+    ),
+    "option_counter__positions": (
+        "delimited",
+        _CHANGES_FEED,
+        "option_positions_{date}.txt",
+        "account_id contract_code position_side:position_side quantity:quantity margin_amount:money*1000 deleted:flag",
+        "",
+    ),
+    "option_counter__trades": (
+        "delimited",
+        _EVENT_FEED,
+        "option_trades_{date}.txt",
+        "trade_id order_id account_id contract_code business_code:option_trade position_side:position_side "
+        "quantity:quantity price:price turnover_amount:money*1000 currency_code:option_currency "
+        "commission_amount:money*1000 exchange_handling_fee_amount:money*1000 "
+        "exchange_settlement_fee_amount:money*1000 settlement_amount:money*1000",
+        "commission_amount",
+    ),
+    "fund_counter__accounts": (
+        "delimited",
+        _STATE_FEED,
+        "fund_accounts_{date}.txt",
+        f"{_MEMBER} ta_account_id branch_id {_ACCOUNT_LIFE}",
+        "",
+    ),
+    "fund_counter__products": (
+        "delimited",
+        _STATE_FEED,
+        "fund_products_{date}.txt",
+        "product_code product_name product_kind:product_kind risk_level:product_risk currency_code:currency "
+        "manager_name management_fee_rate:rate maturity_date:date",
+        "",
+    ),
+    "fund_counter__confirmations": (
+        "ofd",
+        _EVENT_FEED,
+        "OFD_98_21C_{date}_04.TXT",
+        "order_id@AppSheetSerialNo confirmed_date@TransactionCfmDate:date product_code@FundCode "
+        "applied_date@TransactionDate:date return_code@ReturnCode account_id@TransactionAccountID "
+        "applied_quantity@ApplicationVol:shares applied_amount@ApplicationAmount:money "
+        "confirmed_quantity@ConfirmedVol:shares confirmed_amount@ConfirmedAmount:money "
+        "business_code@BusinessCode:fund_business confirmation_id@TASerialNo charge_amount@Charge:money "
+        "agency_fee_amount@AgencyFee:money nav@NAV:price share_class@ShareClass:share_class",
+        "confirmed_amount",
+    ),
+    "fund_counter__holdings": (
+        "ofd",
+        _STATE_FEED,
+        "OFD_98_21C_{date}_05.TXT",
+        "available_quantity@AvailableVol:shares quantity@TotalVolOfDistributorInTA:shares product_code@FundCode "
+        "account_id@TransactionAccountID ta_account_id@TAAccountID frozen_quantity@TotalFrozenVol:shares "
+        "share_class@ShareClass:share_class undistributed_income_amount@UndistributeMonetaryIncome:money",
+        "quantity",
+    ),
+    "fund_counter__navs": (
+        "ofd",
+        _STATE_FEED,
+        "OFD_98_21C_{date}_07.TXT",
+        "product_code@FundCode nav_date@NAVDate:date nav@NAV:price",
+        "",
+    ),
+    "clearing__settlement_details": (
+        "dbf",
+        _EVENT_FEED,
+        "SJSMX1_{date}.DBF",
+        "settlement_id@MXYWLSH security_code@MXZQDM exchange_code@MXSCDM:exchange securities_account_id@MXZQZH "
+        "order_id@MXDDBH branch_id@MXYYB business_code@MXYWLB settled_quantity@MXQSSL:quantity price@MXCJJG:price "
+        "principal_amount@MXQSBJ:money stamp_duty_amount@MXYHS:money exchange_handling_fee_amount@MXJYJSF:money "
+        "exchange_regulatory_fee_amount@MXJGGF:money exchange_transfer_fee_amount@MXGHF:money "
+        "net_amount@MXSFJE:money clearing_date@MXQSRQ:date settlement_date@MXJSRQ:date",
+        "net_amount",
+    ),
+    "clearing__securities_balances": (
+        "dbf",
+        _STATE_FEED,
+        "SJSDZ_{date}.DBF",
+        "securities_account_id@ZQZH exchange_code@SCDM:exchange security_code@ZQDM security_name@ZQMC "
+        "quantity@CYSL:quantity frozen_quantity@DJSL:quantity",
+        "quantity",
+    ),
+}
+
+_COLUMN = re.compile(r"(?P<name>\w+)(@(?P<delivered>\w+))?(:(?P<kind>\w+))?(?P<thousandths>\*1000)?$")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One delivered column. kind: text, code, date, flag, or a key of `DECIMALS`."""
+
+    name: str
+    delivered_name: str
+    kind: str
+    codes: dict[str, str] | None
+    in_thousandths: bool
+
+    @property
+    def decimals(self) -> int:
+        return DECIMALS[self.kind]
+
+    @property
+    def is_amount(self) -> bool:
+        return self.kind in DECIMALS
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One feed. mode: state (all rows every day), changes (changed rows), event (what happened that day)."""
+
+    feed: str
+    format: str
+    mode: str
+    file_pattern: str
+    columns: tuple[Column, ...]
+    summed: tuple[str, ...]
+
+    def file_name(self, business_date) -> str:
+        return self.file_pattern.format(date=f"{business_date:%Y%m%d}")
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
+
+
+def _parse_column(text: str) -> Column:
+    match = _COLUMN.match(text)
+    kind = match["kind"] or "text"
+    codes = CODES.get(kind)
+    return Column(
+        match["name"],
+        match["delivered"] or match["name"],
+        "code" if codes else kind,
+        codes,
+        match["thousandths"] is not None,
+    )
+
+
+@cache
+def layouts() -> dict[str, Layout]:
+    """Every feed's layout by feed name."""
+    return {
+        feed: Layout(feed, form, mode, pattern, tuple(map(_parse_column, columns.split())), tuple(summed.split()))
+        for feed, (form, mode, pattern, columns, summed) in _SPECIFICATIONS.items()
+    }

@@ -1,0 +1,535 @@
+"""What the scripted customers own on the opening baseline and do on the days after it."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+
+from simulator import activity_credit, activity_fund, activity_option, identities
+from simulator import events as ev
+from simulator.activity_normal import lend
+from simulator.day import Day
+from simulator.market import DELISTED_STOCK, IPO_LISTED_DAY, IPO_STOCK, SUSPENDED_STOCK, UNPRICED_STOCK
+from simulator.organisation import LEAVING, MOVING, REMOVED
+from simulator.stage import CANARY_KEY, Stage
+
+WHOLE, THIRD = 100_000_000, 33_333_333
+COLLEAGUE = "E000001"
+SPREAD_STOCK, CHEAP_STOCK = ("SSE", "600002"), ("SZSE", "000001")
+ETF_UNIT = 10_000
+RIGHTS_PRICE_CENTS, WON_SHARES = 3_000, 500
+
+
+# ---------------------------------------------------------------- opening baseline
+
+
+def open_stage(day: Day, stage: Stage) -> None:
+    """Everybody who is there from the start."""
+    _open_everyone(day, stage)
+    _open_normal_holdings(day, stage)
+    _open_credit(day, stage)
+    _open_options(day, stage)
+    _open_funds(day, stage)
+    _open_relations(day, stage)
+
+
+def _open_everyone(day: Day, stage: Stage) -> None:
+    ordinary = "includes venues foreign lender dividend winner investor watched called closed_out leveraged optioned"
+    ordinary += " renewed misread misread_too flickering leaver split overshared unserved moved overdrawn unpriced"
+    for key in [CANARY_KEY, *ordinary.split(), "manager"]:
+        stage.open_normal(day, key)
+    stage.open_normal(day, "excludes", includes=False)
+    stage.open_normal(day, "silent", mobile_phone=None, risk_level=None, risk_test_expiry_date=None)
+    _open_second_number(day, stage)
+    for key in ("product_one", "product_two"):
+        manager = stage.clients["manager", "NOR"] if key == "product_one" else None
+        stage.open_normal(day, key, 900_000_000, manager_client_number=manager, identity_expiry_date=None)
+    auxiliary = stage.clients["overdrawn", "NOR"]
+    stage.open_account(day, "overdrawn", "normal", "NOR", auxiliary, "auxiliary", 1_234_567)
+
+
+def _open_second_number(day: Day, stage: Stage) -> None:
+    """The same person twice: the second client shows the 15-digit form of the ID and another phone."""
+    stage.open_normal(day, "doubled")
+    first = stage.accounts["doubled", "normal"]
+    number = stage.persons["doubled"]["identity_number"][0]
+    holders = {exchange: stage.holders.pop(("doubled", exchange)) for exchange in ("SSE", "SZSE")}
+    shown = identities.old_form(number)
+    stage.open_normal(day, "doubled", 7_000_000, delivered_identity_number=shown, mobile_phone="13800009015")
+    second = stage.accounts["doubled", "normal"]
+    stage.accounts["doubled", "second"], stage.accounts["doubled", "normal"] = second, first
+    for exchange, holder in holders.items():
+        stage.holders["doubled", exchange] = holder
+
+
+def _open_normal_holdings(day: Day, stage: Stage) -> None:
+    for key in (CANARY_KEY, "includes", "excludes"):
+        stage.hold(day, key, *SPREAD_STOCK, 20_000)
+        stage.hold(day, key, *CHEAP_STOCK, 3_000)
+    for exchange, product_class, code, rate in (
+        ("BSE", "stock", "920001", 30_000),
+        ("SSE", "fund", "510050", 10_000),
+        ("SSE", "bond", "113050", 1_000),
+        ("SZSE", "bond", "123050", 5_000),
+    ):
+        if exchange == "BSE":
+            stage.open_holder(day, "venues", "BSE")
+        minimum = 500 if product_class == "stock" else 10 if product_class == "fund" else 0
+        stage.agree(day, stage.accounts["venues", "normal"], product_class, exchange, rate, minimum, False)
+        stage.hold(day, "venues", exchange, code, 2_000)
+    for exchange, product_class, code, currency in (
+        ("SSE_B", "b_share", "900901", "USD"),
+        ("SZSE_B", "b_share", "200011", "HKD"),
+        ("HK_SH", "hk_stock", "00811", "HKD"),
+    ):
+        stage.open_holder(day, "foreign", exchange)
+        stage.agree(day, stage.accounts["foreign", "normal"], product_class, exchange, 50_000, 500, True)
+        stage.hold(day, "foreign", exchange, code, 1_000)
+        stage.pay_in(day, "foreign", "normal", 30_000_000, currency)
+    stage.hold(day, "dividend", "SSE", "600001", 10_000, restricted=4_000)
+    for exchange, code in (SUSPENDED_STOCK, DELISTED_STOCK, UNPRICED_STOCK):
+        stage.hold(day, "unpriced", exchange, code, 1_000)
+    stage.hold(day, "optioned", "SSE", "510050", 50_000)
+
+
+def _open_credit(day: Day, stage: Stage) -> None:
+    """Cash outweighs shares in the tier accounts, so that prices do not push them over a line."""
+    for key, principal in (("watched", 70_000_000), ("called", 82_000_000), ("closed_out", 96_000_000)):
+        stage.open_member(day, key, "credit", 100_000_000)
+        stage.hold(day, key, "SSE", "600001", 1_000, line="credit")
+        _open_contract(day, stage, key, "financing", principal, 0, overdue=key == "closed_out")
+    for key in (CANARY_KEY, "leveraged", "leaver"):
+        stage.open_member(day, key, "credit", 150_000 if key == "leaver" else 60_000_000)
+    stage.hold(day, "leveraged", *SPREAD_STOCK, 5_000, line="credit")
+    stage.hold(day, CANARY_KEY, *SPREAD_STOCK, 1_000, line="credit")
+    _open_contract(day, stage, CANARY_KEY, "short", 0, 500)
+    stage.open_member(day, "silent", "credit", 1_000_000)
+
+
+def _open_contract(day, stage, key, kind, principal, quantity, overdue=False) -> None:
+    opened = day.date - dt.timedelta(days=185 if overdue else 20)
+    day.emit(
+        ev.CreditContractSet,
+        contract_id=day.take("contract", 1)[0],
+        account_id=stage.accounts[key, "credit"],
+        contract_kind=kind,
+        exchange_code="SSE",
+        security_code="600001",
+        open_date=opened,
+        due_date=opened + dt.timedelta(days=180),
+        outstanding_principal_amount=principal,
+        outstanding_quantity=quantity,
+        outstanding_fee_amount=principal // 5_000,
+        unpaid_interest_amount=principal // 1_000,
+        penalty_amount=principal // 20_000 if overdue else 0,
+        annual_rate=6_350_000,
+    )
+
+
+def _open_options(day: Day, stage: Stage) -> None:
+    for key in (CANARY_KEY, "leaver", "silent"):
+        stage.open_member(day, key, "option", 150_000 if key == "leaver" else 40_000_000)
+    # The option counter still shows the 15-digit form of an ID the normal counter has in full.
+    shown = identities.old_form(stage.persons["optioned"]["identity_number"][0])
+    stage.open_member(day, "optioned", "option", 40_000_000, delivered_identity_number=shown)
+    stage.open_member(day, "fund_only", "option", 30_000_000)
+    later = _series(day, "SSE", "call", -1, expiring=False)
+    _set_option(day, stage, CANARY_KEY, later, "long", 3, 0)
+    _set_option(day, stage, "silent", later, "long", 1, 0)
+    _set_option(day, stage, "optioned", _series(day, "SSE", "call", -2, expiring=True), "long", 2, 0)
+    put = _series(day, "SSE", "put", 2, expiring=True)
+    margin = 4 * _margin(day, put)
+    _set_option(day, stage, "fund_only", put, "short", 4, margin)
+    activity_option.set_margin(day, stage.accounts["fund_only", "option"], margin)
+
+
+def _series(day: Day, exchange: str, kind: str, offset: int, expiring: bool) -> str:
+    """Contract code of the strike so many steps from the middle."""
+    options = day.market.options
+    options = options[(options["exchange_code"] == exchange) & (options["option_kind"] == kind)]
+    first = options["expiry_date"].min()
+    expiry = first if expiring else options.loc[options["expiry_date"] > first, "expiry_date"].max()
+    options = options[options["expiry_date"] == expiry].sort_values("strike_price")
+    return options["contract_code"].iloc[offset + 2]
+
+
+def _margin(day: Day, code: str) -> int:
+    contract = day.market.options.set_index("contract_code", drop=False).loc[code]
+    return day.market.option_margin(contract, day.date)
+
+
+def _set_option(day, stage, key, code, side, quantity, margin) -> None:
+    day.emit(
+        ev.OptionPositionSet,
+        account_id=stage.accounts[key, "option"],
+        contract_code=code,
+        position_side=side,
+        quantity=quantity,
+        margin_amount=margin,
+    )
+
+
+def _open_funds(day: Day, stage: Stage) -> None:
+    for key in (CANARY_KEY, "investor", "leaver", "fund_only", "product_one", "manager"):
+        stage.open_member(day, key, "fund")
+    stage.open_member(day, "silent", "fund", ta_account_id=None)
+    for key, code, share_class, shares in (
+        (CANARY_KEY, "000801", "A", 1_000_000),
+        ("investor", "000802", "A", 2_000_000),
+        ("investor", "000804", "C", 300_000),
+        ("investor", "000806", "A", 50_000_000),
+        ("investor", "SX0102", "A", 100_000_000),
+        ("investor", "SYP001", "A", 20_000_000),
+        ("investor", "000901", "A", 700_000),
+        ("silent", "000805", "A", 400_000),
+        ("fund_only", "000803", "C", 600_000),
+        ("product_one", "SX0101", "A", 80_000_000),
+        ("manager", "AM0001", "A", 90_000_000),
+    ):
+        account = stage.accounts[key, "fund"]
+        day.emit(ev.FundHoldingMoved, account_id=account, product_code=code, share_class=share_class, quantity=shares)
+    activity_fund.set_undistributed(day, stage.accounts["investor", "fund"], "000806", "A", 12_345)
+
+
+def _open_relations(day: Day, stage: Stage) -> None:
+    for line in ("normal", "credit", "option", "fund"):
+        stage.relate(day, CANARY_KEY, line, {MOVING: WHOLE})
+        stage.relate(day, "leaver", line, {LEAVING: WHOLE})
+    for key in ("includes", "lender", "dividend", "winner", "renewed", "moved", "manager", "product_one"):
+        stage.relate(day, key, "normal", {LEAVING: WHOLE})
+    for key in ("excludes", "foreign", "leveraged", "optioned"):
+        stage.relate(day, key, "normal", {MOVING: 70_000_000, COLLEAGUE: 30_000_000})
+    stage.relate(day, "leveraged", "credit", {MOVING: 70_000_000, COLLEAGUE: 30_000_000})
+    stage.relate(day, "optioned", "option", {COLLEAGUE: THIRD, MOVING: THIRD, LEAVING: THIRD})
+    stage.relate(day, "split", "normal", {COLLEAGUE: THIRD, MOVING: THIRD, LEAVING: THIRD})
+    stage.relate(day, "venues", "normal", {COLLEAGUE: 40_000_000}, approved_date=None)
+    stage.relate(day, "overshared", "normal", {COLLEAGUE: 80_000_000, MOVING: 40_000_000})
+    stage.relate(day, "investor", "fund", {REMOVED: 50_000_000})
+
+
+# ---------------------------------------------------------------- the days after
+
+
+def act_on(day: Day, stage: Stage) -> None:
+    """Everything the script has for this day; a run may be shorter or longer than it."""
+    for action in _SCRIPT.get(day.index, ()):
+        action(day, stage)
+    if day.index > max(_SCRIPT):
+        _trade_daily(day, stage)
+
+
+def _trade_daily(day: Day, stage: Stage) -> None:
+    """The fee cases of every day: floor not binding over partial fills, floor binding over partial fills."""
+    for key in (CANARY_KEY, "includes", "excludes"):
+        stage.trade(day, key, *SPREAD_STOCK, "buy", 2_000, fills=3)
+        stage.trade(day, key, *SPREAD_STOCK, "sell", 1_500, fills=2)
+        stage.trade(day, key, *CHEAP_STOCK, "buy", 300, fills=3)
+    stage.trade(day, "split", *CHEAP_STOCK, "buy", 200)
+    stage.trade(day, "overshared", *SPREAD_STOCK, "buy", 100)
+    stage.trade(day, "unserved", *CHEAP_STOCK, "buy", 100)
+
+
+def _trade_venues(day: Day, stage: Stage) -> None:
+    business = "buy" if day.index % 2 else "sell"
+    for exchange, code in (("BSE", "920001"), ("SSE", "510050"), ("SSE", "113050"), ("SZSE", "123050")):
+        stage.trade(day, "venues", exchange, code, business, 500, fills=2)
+    for exchange, code in (("SSE_B", "900901"), ("SZSE_B", "200011"), ("HK_SH", "00811")):
+        stage.trade(day, "foreign", exchange, code, business, 200)
+
+
+def _lend_money(day: Day, stage: Stage) -> None:
+    exchange = "SSE" if day.index % 2 else "SZSE"
+    account = np.array([stage.accounts["lender", "normal"]], dtype=object)
+    holder = np.array([stage.holders["lender", exchange]], dtype=object)
+    lend(day, account, holder, exchange, np.array([120]))
+
+
+def _move_money(day: Day, stage: Stage) -> None:
+    stage.move_cash(day, "moved", "normal", "bank_transfer_in", 1_000_000, bank="B03")
+    stage.move_cash(day, "moved", "normal", "bank_transfer_out", -250_000, bank="B03")
+    stage.move_cash(day, "overdrawn", "normal", "interest", 1_234)
+    stage.move_cash(day, "foreign", "normal", "bank_transfer_in", 100_000, "USD", "B04")
+    stage.move_cash(day, "leveraged", "normal", "transfer_to_credit", -500_000)
+    stage.move_cash(day, "leveraged", "credit", "transfer_from_normal", 500_000)
+    stage.move_cash(day, "optioned", "normal", "transfer_to_option", -300_000)
+    stage.move_cash(day, "optioned", "option", "transfer_from_normal", 300_000)
+    day.emit(
+        ev.CashFrozenSet,
+        line="normal",
+        account_id=stage.accounts["overdrawn", "auxiliary"],
+        currency_code="CNY",
+        frozen_amount=200_000,
+    )
+
+
+def _move_money_back(day: Day, stage: Stage) -> None:
+    stage.move_cash(day, "leveraged", "credit", "transfer_to_normal", -200_000)
+    stage.move_cash(day, "leveraged", "normal", "transfer_from_credit", 200_000)
+    stage.move_cash(day, "optioned", "option", "transfer_to_normal", -100_000)
+    stage.move_cash(day, "optioned", "normal", "transfer_from_option", 100_000)
+    stage.move_cash(day, "leveraged", "credit", "bank_transfer_in", 300_000, bank="B02")
+    stage.move_cash(day, "leveraged", "credit", "bank_transfer_out", -100_000, bank="B02")
+    stage.move_cash(day, "leveraged", "credit", "interest", 777)
+
+
+def _overdraw(day: Day, stage: Stage) -> None:
+    """Tax is debited although the account is empty: the balance falls below zero and must be shown."""
+    cash = day.state["cash"].set_index(["account_id", "currency_code"])["amount"]
+    balance = int(cash[stage.accounts["overdrawn", "normal"], "CNY"])
+    stage.move_cash(day, "overdrawn", "normal", "bank_transfer_out", -balance, bank="B01")
+    stage.move_cash(day, "overdrawn", "normal", "dividend_tax", -1_234)
+
+
+def _pay_for_won_shares(day: Day, stage: Stage) -> None:
+    payment = WON_SHARES * RIGHTS_PRICE_CENTS
+    stage.move_cash(day, "winner", "normal", "allotment_payment", -payment)
+    stage.in_transit(day, "winner", "allotment", payment)
+
+
+def _list_won_shares(day: Day, stage: Stage) -> None:
+    payment = WON_SHARES * RIGHTS_PRICE_CENTS
+    stage.in_transit(day, "winner", "allotment", -payment)
+    stage.move_shares(day, "winner", *IPO_STOCK, "allotment", WON_SHARES, cost=payment)
+
+
+def _move_collateral(day: Day, stage: Stage) -> None:
+    """Shares go from the normal to the credit account of the same customer."""
+    stage.move_shares(day, CANARY_KEY, *SPREAD_STOCK, "collateral_out", -500)
+    stage.move_shares(day, CANARY_KEY, *SPREAD_STOCK, "collateral_in", 500, line="credit")
+
+
+def _release_restricted(day: Day, stage: Stage) -> None:
+    stage.move_shares(day, "dividend", "SSE", "600001", "restriction_released", 0, restricted=-1_000, cost=0)
+
+
+# ------------------------------------------------------------ funds
+
+
+def _order_funds(day: Day, stage: Stage) -> None:
+    """Purchases confirmed after one and after two sessions, a redemption paid after three."""
+    fund, payer = _pair(stage, "investor", "fund"), _pair(stage, "investor", "normal")
+    amounts = np.array([500_000])
+    activity_fund.purchase(day, fund, payer, "000801", amounts)
+    activity_fund.purchase(day, fund, payer, "000803", amounts * 2, business="periodic_purchase", confirm_in=2)
+    activity_fund.redeem(day, fund, payer, "000802", np.array([400_000]), confirm_in=1, pay_in=3)
+    activity_fund.redeem(day, fund, payer, "000804", np.array([300_000]), confirm_in=1, pay_in=2, share_class="C")
+    canary_fund, canary_payer = _pair(stage, CANARY_KEY, "fund"), _pair(stage, CANARY_KEY, "normal")
+    activity_fund.purchase(day, canary_fund, canary_payer, "000805", amounts)
+
+
+def _subscribe_new_fund(day: Day, stage: Stage) -> None:
+    fund, payer = _pair(stage, "investor", "fund"), _pair(stage, "investor", "normal")
+    activity_fund.purchase(day, fund, payer, "000808", np.array([3_000_000]), business="subscription", confirm_in=2)
+
+
+def _reinvest(day: Day, stage: Stage) -> None:
+    activity_fund.reinvest_income(day, stage.accounts["investor", "fund"], "000806", "A", 12_345)
+
+
+def _earn_income(day: Day, stage: Stage) -> None:
+    activity_fund.set_undistributed(day, stage.accounts["investor", "fund"], "000806", "A", 2_500, frozen=1_000)
+
+
+def _pair(stage: Stage, key: str, line: str) -> np.ndarray:
+    return np.array([stage.accounts[key, line]], dtype=object)
+
+
+# ------------------------------------------------------------ credit
+
+
+def _borrow(day: Day, stage: Stage) -> None:
+    generator = day.stream("cast leveraged")
+    order = stage.order(day, "leveraged", *CHEAP_STOCK, "financing_buy", 5_000, 2, "credit")
+    stage.financed = activity_credit.financing_buy(day, generator, order)[0]
+    order = stage.order(day, "leveraged", *SPREAD_STOCK, "short_sell", 1_000, 2, "credit")
+    stage.shorted = activity_credit.short_sell(day, generator, order)[0]
+    stage.trade(day, "leveraged", *SPREAD_STOCK, "buy", 300, line="credit")
+
+
+def _repay_part(day: Day, stage: Stage) -> None:
+    fills = stage.trade(day, "leveraged", *CHEAP_STOCK, "sell_to_repay", 1_000, line="credit", contract=stage.financed)
+    activity_credit.repay(day, fills.groupby("contract_id")["settlement_amount"].sum())
+    stage.trade(day, "leveraged", *SPREAD_STOCK, "sell", 200, line="credit")
+
+
+def _return_shares(day: Day, stage: Stage) -> None:
+    order = stage.order(day, "leveraged", *SPREAD_STOCK, "buy_to_return", 1_000, 3, "credit", contract=stage.shorted)
+    activity_credit.return_shares(day, day.stream("cast return"), order)
+
+
+def _repay_rest(day: Day, stage: Stage) -> None:
+    contracts = day.state["credit_contracts"].set_index("contract_id")
+    owed = contracts.loc[stage.financed]
+    names = ("outstanding_principal_amount", "outstanding_fee_amount", "unpaid_interest_amount")
+    activity_credit.repay(day, pd.Series({stage.financed: int(sum(owed[name] for name in names))}))
+
+
+# ------------------------------------------------------------ options
+
+
+def _open_option_sides(day: Day, stage: Stage) -> None:
+    call = _series(day, "SSE", "call", 0, expiring=False)
+    put = _series(day, "SSE", "put", -1, expiring=False)
+    stage.trade_option(day, "optioned", call, "buy_open", "long", 5)
+    stage.trade_option(day, "optioned", put, "sell_open", "short", 2, _margin(day, put))
+    stage.trade_option(day, "optioned", _series(day, "SSE", "call", 2, expiring=False), "covered_open", "covered", 3)
+    activity_option.set_margin(day, stage.accounts["optioned", "option"], 2 * _margin(day, put))
+
+
+def _close_some_options(day: Day, stage: Stage) -> None:
+    stage.trade_option(day, "optioned", _series(day, "SSE", "call", 0, expiring=False), "sell_close", "long", 2)
+    stage.trade_option(day, "optioned", _series(day, "SSE", "call", 2, expiring=False), "covered_close", "covered", 1)
+
+
+def _close_short_options(day: Day, stage: Stage) -> None:
+    stage.trade_option(day, "optioned", _series(day, "SSE", "put", -1, expiring=False), "buy_close", "short", 2)
+    activity_option.set_margin(day, stage.accounts["optioned", "option"], 0)
+
+
+def _exercise(day: Day, stage: Stage) -> None:
+    """The last day of the expiring series: a call is exercised, a put assigned; the shares come a session later."""
+    call, put = _series(day, "SSE", "call", -2, expiring=True), _series(day, "SSE", "put", 2, expiring=True)
+    stage.trade_option(day, "optioned", call, "exercise", "long", 2)
+    stage.trade_option(day, "fund_only", put, "assignment", "short", 4)
+    activity_option.set_margin(day, stage.accounts["fund_only", "option"], 0)
+    strike = int(day.market.options.set_index("contract_code").loc[call, "strike_price"])
+    cost = 2 * ETF_UNIT * strike // 100
+
+    def deliver(later: Day) -> None:
+        stage.move_cash(later, "optioned", "option", "option_exercise", -cost)
+        stage.move_shares(later, "optioned", "SSE", "510050", "option_exercise", 2 * ETF_UNIT, cost=cost)
+
+    day.later(1, deliver)
+
+
+# ------------------------------------------------------------ who and whose
+
+
+def _fill_in_missing(day: Day, stage: Stage) -> None:
+    """What was empty gets a value: phones on every counter, risk level, manager, transfer-agent account, approval."""
+    expiry = pd.Timestamp(day.date) + pd.Timedelta(days=730)
+    stage.change_client(day, "silent", mobile_phone="13900000023", risk_level="C2", risk_test_expiry_date=expiry)
+    for system in ("CRD", "OPT", "FND"):
+        stage.change_client(day, "silent", system, mobile_phone="13900000023")
+    stage.change_account(day, "silent", "fund", ta_account_id=day.take("transfer_agent", 1)[0])
+    stage.change_client(day, "product_two", manager_client_number=stage.clients["manager", "NOR"])
+    stage.relate(day, "venues", "normal", {COLLEAGUE: 40_000_000})
+
+
+def _change_records(day: Day, stage: Stage) -> None:
+    number = "P99100016"
+    stage.change_client(day, "renewed", identity_number=number, delivered_identity_number=number)
+    stage.change_client(day, "moved", branch_id="0003", status="dormant")
+    stage.change_account(day, "moved", "normal", branch_id="0003")
+    stage.change_account(day, "called", "credit", call_line=1_400_000, branch_id="0002")
+    stage.change_account(day, "optioned", "option", branch_id="0002")
+    day.emit(ev.ClientRemoved, system="NOR", client_number=stage.clients["flickering", "NOR"])
+    stage.open_holder(day, "includes", "BSE")
+    stage.open_holder(day, "foreign", "SSE_B", status="frozen")
+    account = stage.accounts["includes", "normal"]
+    # A new rate counts from the next session; what stands in today's file must explain today's fills.
+    stage.agree(day, account, "stock", "SSE", 15_000, 500, True, effective=day.session_in(1))
+    stage.agree(day, stage.accounts["venues", "normal"], "stock", "SSE", 20_000, 500, False)
+
+
+def _bring_back(day: Day, stage: Stage) -> None:
+    stage.deliver_client(day, "flickering", stage.clients["flickering", "NOR"], open_date=dt.date(2019, 5, 6))
+    stage.change_client(day, "moved", status="active")
+    stage.open_holder(day, "includes", "BSE", status="closed", close_date=day.date)
+    stage.deliver_client(day, "early_account", stage.clients["early_account", "NOR"])
+
+
+def _open_account_before_client(day: Day, stage: Stage) -> None:
+    """The account file is a day ahead of the client file: for one day the account belongs to nobody known."""
+    number = day.take("NOR", 1)[0]
+    stage.clients["early_account", "NOR"] = number
+    stage.open_account(day, "early_account", "normal", "NOR", number, "main", 800_000)
+
+
+def _welcome(day: Day, stage: Stage) -> None:
+    stage.open_normal(day, "newcomer", 4_000_000)
+    stage.open_member(day, "newcomer", "credit", 1_000_000)
+    stage.open_member(day, "newcomer", "option", 1_000_000)
+    stage.open_member(day, "newcomer", "fund")
+    stage.relate(day, "newcomer", "normal", {COLLEAGUE: WHOLE}, effective_date=day.date, approved_date=day.date)
+
+
+def _trade_newcomer(day: Day, stage: Stage) -> None:
+    stage.trade(day, "newcomer", *CHEAP_STOCK, "buy", 400, fills=2)
+    stage.trade(day, "newcomer", *CHEAP_STOCK, "buy", 200, line="credit")
+
+
+def _drop_securities_account(day: Day, stage: Stage) -> None:
+    day.emit(
+        ev.SecuritiesAccountRemoved,
+        securities_account_id=stage.holders["includes", "BSE"],
+        exchange_code="BSE",
+    )
+    day.emit(
+        ev.AgreedRateRemoved,
+        account_id=stage.accounts["venues", "normal"],
+        product_class="stock",
+        exchange_code="SZSE",
+        effective_date=dt.date(2024, 1, 2),
+    )
+
+
+def _change_relations(day: Day, stage: Stage) -> None:
+    stage.unrelate(day, "split", "normal", LEAVING)
+    stage.relate(day, "split", "normal", {COLLEAGUE: 70_000_000, MOVING: 30_000_000}, effective_date=day.date)
+    stage.relate(day, "unserved", "normal", {COLLEAGUE: WHOLE}, effective_date=day.session_in(2), approved_date=None)
+    stage.unrelate(day, "investor", "fund", REMOVED)
+
+
+def _sell_out(day: Day, stage: Stage) -> None:
+    """A position sold to the last share, another bought for the first time."""
+    stage.trade(day, "excludes", *CHEAP_STOCK, "sell", 3_600, fills=2)
+    stage.trade(day, "leveraged", "SSE", "600001", "buy", 200, line="credit")
+    stage.trade(day, "dividend", "SSE", "600002", "buy", 100)
+
+
+def _sell_collateral(day: Day, stage: Stage) -> None:
+    stage.trade(day, "leveraged", "SSE", "600001", "sell", 200, line="credit")
+
+
+def _leave(day: Day, stage: Stage) -> None:
+    stage.close_everything(day, "leaver")
+
+
+_SCRIPT = {
+    1: (_trade_daily, _trade_venues, _lend_money, _move_money, _order_funds, _borrow, _open_option_sides),
+    2: (
+        _trade_daily,
+        _trade_venues,
+        _lend_money,
+        _move_money_back,
+        _pay_for_won_shares,
+        _subscribe_new_fund,
+        _repay_part,
+        _close_some_options,
+        _fill_in_missing,
+        _change_records,
+        _open_account_before_client,
+        _welcome,
+        _sell_out,
+        _leave,
+    ),
+    3: (
+        _trade_daily,
+        _trade_newcomer,
+        _overdraw,
+        _release_restricted,
+        _move_collateral,
+        _reinvest,
+        _return_shares,
+        _close_short_options,
+        _exercise,
+        _bring_back,
+        _change_relations,
+        _sell_collateral,
+    ),
+    IPO_LISTED_DAY: (_trade_daily, _lend_money, _list_won_shares, _earn_income, _repay_rest, _drop_securities_account),
+    5: (_trade_daily, _trade_venues, _lend_money, _move_money),
+}

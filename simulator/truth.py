@@ -1,0 +1,153 @@
+"""What the warehouse's marts must say, worked out from the events alone by the definitions of docs/measures.md.
+
+The opening baseline counts in averages and as the first relation slice; no row of it is written.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
+from pathlib import Path
+
+from simulator.events import EventLog
+from simulator.truth_assets import Assets, Holding, maintenance_ratio, margin_tier, risk_degree, value_account
+from simulator.truth_averages import RunningAverages
+from simulator.truth_commission import CommissionMonths, Fees, fees_by_account, pay_ratios
+from simulator.truth_customers import CustomerRegistry, CustomersOfDay
+from simulator.truth_files import TruthFiles
+from simulator.truth_flows import cash_flow_rows
+from simulator.truth_market import Market, read_market
+from simulator.truth_money import CENT
+from simulator.truth_state import AccountKey, BrokerState
+
+DECIMAL_CONTEXT = Context(prec=60, rounding=ROUND_HALF_UP)
+NO_CUSTOMER = ""
+
+
+def write(event_log: EventLog, folder: Path) -> None:
+    """Write one CSV file for each name in `truth_files.FILES` into `folder`, replacing what is there."""
+    with localcontext(DECIMAL_CONTEXT), TruthFiles(folder) as files:
+        if event_log.dates:
+            _TruthRun(event_log, files).write_all()
+
+
+class _TruthRun:
+    """One pass over the days; state, links and averages run along."""
+
+    def __init__(self, event_log: EventLog, files: TruthFiles) -> None:
+        self._log = event_log
+        self._files = files
+        self._state = BrokerState()
+        self._registry = CustomerRegistry()
+        self._averages = RunningAverages(event_log.dates)
+        self._months = CommissionMonths()
+        self._last_trade_dates: dict[str, dt.date] = {}
+
+    def write_all(self) -> None:
+        previous_date = None
+        for business_date in self._log.dates:
+            self._do_day(business_date, previous_date)
+            previous_date = business_date
+        self._files.add("commission_employee_month", self._months.employee_rows())
+        self._files.add("commission_branch_month", self._months.branch_rows())
+
+    def _do_day(self, business_date: dt.date, previous_date: dt.date | None) -> None:
+        state = self._state
+        market = read_market(self._log, business_date)
+        fees = fees_by_account(self._log, business_date, market) if previous_date else {}
+        # The state is still at the end of the previous trading day: its relations are the ones that pay.
+        ratios = pay_ratios(state, fees, previous_date) if previous_date else {}
+        state.apply(self._log, business_date)
+        customers = self._registry.link_day(state, business_date)
+        assets, holdings = _value_accounts(state, market)
+        assets_of_customer = _sum_by_customer(customers, assets)
+        totals = {customer_id: sums.total for customer_id, sums in assets_of_customer.items()}
+        self._averages.add_day(business_date, totals)
+        if previous_date:
+            self._months.add_day(business_date, state, fees, ratios)
+            self._write_commission(business_date, customers, fees)
+            self._write_customers(business_date, customers, assets_of_customer)
+            self._write_accounts(business_date, customers, assets)
+            self._write_holdings(business_date, holdings)
+            self._write_risks(business_date, market, assets)
+            self._files.add("cash_flows", cash_flow_rows(self._log, business_date))
+
+    def _write_commission(
+        self, business_date: dt.date, customers: CustomersOfDay, fees: dict[AccountKey, Fees]
+    ) -> None:
+        sums: dict[tuple[str, str], Fees] = {}
+        for (line, account_id), amounts in fees.items():
+            customer_id = customers.customer_of_account.get((line, account_id), NO_CUSTOMER)
+            sums[customer_id, line] = sums.get((customer_id, line), Fees()).plus(amounts)
+            if customer_id != NO_CUSTOMER:
+                self._last_trade_dates[customer_id] = business_date
+        rows = ((business_date, *key, *amounts) for key, amounts in sorted(sums.items()))
+        self._files.add("commission_customer_day", rows)
+
+    def _write_customers(
+        self, business_date: dt.date, customers: CustomersOfDay, assets_of_customer: dict[str, Assets]
+    ) -> None:
+        rows = (
+            (
+                business_date,
+                customer_id,
+                *profile,
+                self._last_trade_dates.get(customer_id),
+                *assets_of_customer[customer_id].cells(),
+                *self._averages.of_20_days(customer_id),
+                *self._averages.of_month(customer_id),
+            )
+            for customer_id, profile in sorted(customers.profiles.items())
+        )
+        self._files.add("customers", rows)
+
+    def _write_accounts(
+        self, business_date: dt.date, customers: CustomersOfDay, assets: dict[AccountKey, Assets]
+    ) -> None:
+        customer_of_account = customers.customer_of_account
+        rows = ((business_date, *key, customer_of_account.get(key), *assets[key].cells()) for key in sorted(assets))
+        self._files.add("accounts", rows)
+
+    def _write_holdings(self, business_date: dt.date, holdings: dict[AccountKey, list[Holding]]) -> None:
+        rows = (
+            (business_date, *key, *holding._replace(quantity=_with_two_decimals(holding.quantity)))
+            for key in sorted(holdings)
+            for holding in holdings[key]
+        )
+        self._files.add("holdings", rows)
+
+    def _write_risks(self, business_date: dt.date, market: Market, assets: dict[AccountKey, Assets]) -> None:
+        for key in sorted(assets):
+            line, account_id = key
+            if line == "credit":
+                account, amounts = self._state.accounts[key], assets[key]
+                ratio = maintenance_ratio(amounts)
+                tier = margin_tier(ratio, account.call_line, account.close_out_line)
+                row = (business_date, account_id, amounts.credit_asset, amounts.credit_debt, ratio, tier)
+                self._files.add("credit_risks", [row])
+            elif line == "option":
+                degree = risk_degree(self._state, market, key)
+                self._files.add("option_risks", [(business_date, account_id, assets[key].option_equity, degree)])
+
+
+def _value_accounts(
+    state: BrokerState, market: Market
+) -> tuple[dict[AccountKey, Assets], dict[AccountKey, list[Holding]]]:
+    assets: dict[AccountKey, Assets] = {}
+    holdings: dict[AccountKey, list[Holding]] = {}
+    for key in state.accounts:
+        assets[key], holdings[key] = value_account(state, market, key)
+    return assets, holdings
+
+
+def _sum_by_customer(customers: CustomersOfDay, assets: dict[AccountKey, Assets]) -> dict[str, Assets]:
+    """Every customer of the day, those without an account with zeros; accounts without a customer are left out."""
+    sums = dict.fromkeys(customers.profiles, Assets())
+    for key, customer_id in customers.customer_of_account.items():
+        sums[customer_id] = sums[customer_id].plus(assets[key])
+    return sums
+
+
+def _with_two_decimals(quantity: Decimal) -> Decimal:
+    """One scale for the column: fund shares have two decimals, securities and options are whole."""
+    return quantity.quantize(CENT)

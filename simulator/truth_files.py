@@ -1,0 +1,115 @@
+"""The truth files: their columns, and how a value becomes text."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+ASSET_COLUMNS = (
+    "cash_amount",
+    "securities_amount",
+    "restricted_amount",
+    "in_transit_amount",
+    "fund_amount",
+    "credit_asset_amount",
+    "credit_debt_amount",
+    "credit_net_amount",
+    "option_equity_amount",
+    "total_asset_amount",
+    "net_asset_amount",
+)
+
+FEE_COLUMNS = (
+    "turnover_amount",
+    "gross_commission_amount",
+    "stamp_duty_amount",
+    "transfer_fee_amount",
+    "handling_fee_amount",
+    "regulatory_fee_amount",
+    "other_fee_amount",
+    "net_commission_amount",
+)
+
+# The leading columns of each file, up to the first figure, are its key; rows come sorted by it.
+FILES: dict[str, tuple[str, ...]] = {
+    "customers": (
+        "business_date",
+        "customer_id",
+        "customer_kind",
+        "branch_id",
+        "main_staff_employee_id",
+        "risk_level",
+        "risk_test_expiry_date",
+        "identity_expiry_date",
+        "last_trade_date",
+        *ASSET_COLUMNS,
+        "average_20d_sum_amount",
+        "average_20d_days",
+        "average_20d_asset_amount",
+        "month_average_sum_amount",
+        "month_average_days",
+        "month_average_asset_amount",
+    ),
+    "accounts": ("business_date", "business_line", "account_id", "customer_id", *ASSET_COLUMNS),
+    "holdings": (
+        "business_date",
+        "business_line",
+        "account_id",
+        "instrument_id",
+        "position_side",
+        "quantity",
+        "market_value_amount",
+    ),
+    "commission_customer_day": ("business_date", "customer_id", "business_line", *FEE_COLUMNS),
+    "commission_employee_month": (
+        "commission_month",
+        "employee_id",
+        "gross_commission_amount",
+        "net_commission_amount",
+        "turnover_amount",
+    ),
+    "commission_branch_month": (
+        "commission_month",
+        "branch_id",
+        "net_commission_amount",
+        "account_branch_net_commission_amount",
+    ),
+    "credit_risks": (
+        "business_date",
+        "account_id",
+        "credit_asset_amount",
+        "credit_debt_amount",
+        "maintenance_ratio",
+        "margin_tier",
+    ),
+    "option_risks": ("business_date", "account_id", "option_equity_amount", "risk_degree"),
+    "cash_flows": ("business_date", "business_line", "account_id", "currency_code", "flow_class", "amount"),
+}
+
+
+class TruthFiles:
+    """Open CSV files of one folder: UTF-8, a header, empty for null, ISO dates, decimals with their full scale."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stack = ExitStack()
+        self._writers: dict[str, Any] = {}
+
+    def __enter__(self) -> TruthFiles:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for name, columns in FILES.items():
+            path = self._folder / f"{name}.csv"
+            stream = self._stack.enter_context(path.open("w", encoding="utf-8", newline=""))
+            self._writers[name] = csv.writer(stream, lineterminator="\n")
+            self._writers[name].writerow(columns)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def add(self, name: str, rows: Iterable[tuple]) -> None:
+        """Rows in the order of the file's columns, already sorted. None is written empty, a Decimal as it stands."""
+        self._writers[name].writerows(rows)

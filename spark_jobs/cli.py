@@ -1,0 +1,185 @@
+"""`c360`: parses arguments, calls, prints. Exit codes: 0 done, 2 usage, 3 data stopped, 4 delivery missing, 5 infrastructure."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import traceback
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from spark_jobs.config import Settings, load_settings
+from spark_jobs.errors import C360Error, ConfigurationError
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Customer-360 profile warehouse for securities brokers."
+)
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="a business date, yyyy-mm-dd")]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON instead of a table")]
+
+
+@app.command()
+def simulate(
+    customers: Annotated[int, typer.Option(help="how many customers the invented broker has")] = 120,
+    days: Annotated[int, typer.Option(help="trading days after the opening baseline")] = 5,
+    seed: Annotated[int, typer.Option(help="same seed, same files")] = 1,
+    start: Annotated[
+        datetime, typer.Option(formats=["%Y-%m-%d"], help="the opening baseline is the first trading day from here")
+    ] = datetime(2026, 9, 24),
+    fault: Annotated[list[str] | None, typer.Option(help="plant a named fault; `--fault list` names them")] = None,
+) -> None:
+    """Invent a broker: landing files with manifests, and truth/ beside them."""
+    from spark_jobs.jobs.simulation import run_simulation
+
+    run_simulation(load_settings(), customers, days, seed, start.date(), fault or [], console)
+
+
+@app.command()
+def load(
+    day: Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="load one business date")] = None,
+    first: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="load a range, from this date")
+    ] = None,
+    last: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="load a range, to this date")
+    ] = None,
+    feed: Annotated[list[str] | None, typer.Option(help="only these feeds")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Load business dates through all steps and publish what is complete; without dates, everything that has been delivered."""
+    from spark_jobs.jobs import report
+    from spark_jobs.jobs.load import load as run_load
+    from spark_jobs.jobs.start import start_run
+
+    settings = load_settings()
+    days = _days(settings, day, first, last)
+    with start_run(settings, f"load {days[0]} to {days[-1]}", errors if as_json else console) as run:
+        outcome = run_load(run, days, feed)
+        summary = report.summarise(run, days, outcome)
+    if as_json:
+        print(json.dumps(summary, ensure_ascii=False, indent=2))
+    else:
+        report.show(summary, console)
+    raise typer.Exit(report.exit_code(summary))
+
+
+def _days(settings: Settings, day: datetime | None, first: datetime | None, last: datetime | None) -> list[date]:
+    from spark_jobs.ingest.deliveries import delivered_days
+
+    if day and (first or last):
+        raise ConfigurationError("C360-105", "give --date, or --from and --to, not both")
+    delivered = delivered_days(settings.landing)
+    low = (day or first or datetime.min).date()
+    high = (day or last or datetime.max).date()
+    chosen = [known for known in delivered if low <= known <= high]
+    if day and not chosen:
+        chosen = [day.date()]
+    if not chosen:
+        raise ConfigurationError(
+            "C360-106",
+            "there is nothing to load",
+            where=f"landing folder {settings.landing}",
+            next_step="c360 simulate, or deliver files",
+        )
+    return chosen
+
+
+@app.command()
+def status(as_json: AsJson = False) -> None:
+    """Every day × feed with its state, and what is published."""
+    from spark_jobs.jobs.status import read_status, show
+
+    found = read_status(load_settings())
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        show(found, console)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Check everything a load needs before it starts."""
+    from spark_jobs.jobs.doctor import examine, show
+
+    findings = examine(load_settings())
+    if as_json:
+        print(json.dumps(findings, ensure_ascii=False, indent=2))
+    else:
+        show(findings, console)
+    raise typer.Exit(0 if all(finding["ok"] for finding in findings) else 2)
+
+
+@app.command()
+def sql(
+    query: Annotated[str | None, typer.Argument(help="a query on the published day; without it, a shell opens")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask the published day in SQL (DuckDB, read only)."""
+    from spark_jobs.jobs.ask import answer, shell, show
+
+    settings = load_settings()
+    if query is None:
+        shell(settings, console)
+        return
+    found = answer(settings, query)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False))
+    else:
+        show(found, console)
+
+
+@app.command()
+def rollback(revision: Annotated[int, typer.Option(help="a kept revision; see c360 status")]) -> None:
+    """Publish an earlier revision again, in one step."""
+    from spark_jobs.lock import writer_lock
+    from spark_jobs.publish.duckdb_store import point_at
+
+    settings = load_settings()
+    with writer_lock(settings.work, f"rollback to revision {revision}"):
+        now = point_at(settings.published, revision, settings.revisions_kept)
+    console.print(f"revision {now.revision} is published, as of {now.as_of_date}")
+
+
+@app.command()
+def setup() -> None:
+    """Fetch the jars once and keep them inside the project."""
+    from spark_jobs.session import fetch_jars
+
+    console.print(f"{len(fetch_jars(load_settings()))} jars are in place")
+
+
+def main() -> None:
+    """Entry point. A known error prints as itself; anything else goes to the log file and is named in one line."""
+    try:
+        app()
+    except C360Error as error:
+        errors.print(str(error), markup=False)
+        sys.exit(error.exit_code)
+    except Exception as error:
+        log = _log_crash()
+        errors.print(
+            f"C360-599: {type(error).__name__}, which nobody foresaw\n  next: read {log}, then run the same command again",
+            markup=False,
+        )
+        sys.exit(5)
+
+
+def _log_crash() -> Path:
+    folder = load_settings().logs
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "c360.log"
+    logging.basicConfig(filename=path, format="%(asctime)s %(levelname)s %(message)s")
+    logging.error("unforeseen error\n%s", traceback.format_exc())
+    return path
+
+
+if __name__ == "__main__":
+    main()

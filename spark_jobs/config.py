@@ -1,0 +1,93 @@
+"""Settings: read here only, checked all at once, passed on frozen.
+
+Order: `C360_*` environment variables, then the YAML file named by `C360_SETTINGS_FILE` (default `c360.yml`, optional), then the defaults.
+"""
+
+from __future__ import annotations
+
+import os
+from decimal import Decimal
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+
+from spark_jobs.errors import ConfigurationError
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+class Settings(BaseSettings):
+    """Everything a broker may set. Paths are relative to `home`."""
+
+    model_config = SettingsConfigDict(env_prefix="C360_", frozen=True, extra="forbid")
+
+    home: Path = Field(Path("."), description="folder that holds landing, lake, vault, published and logs")
+    lake_root: str = Field("", description="file:, hdfs: or s3a: root of the Delta lake; empty means home/lake")
+    spark_master: str = Field("local[*]", description="local[*], spark://, yarn or k8s://")
+    driver_memory: str = "4g"
+    shuffle_partitions: int = Field(2, ge=1, description="raise on a cluster")
+    threads: int = Field(4, ge=1, le=32, description="feeds and tables worked on at once in the one session")
+    relation_lag_trading_days: int = Field(
+        1, ge=0, le=1, description="1: relations of the previous trading day; 0: of the day itself"
+    )
+    margin_watch_line: Decimal = Field(
+        Decimal("1.5"), description="maintenance ratio below which an account is watched"
+    )
+    revisions_kept: int = Field(5, ge=2, description="published files kept for rollback and readers")
+    calendar_overrides: Path | None = Field(
+        None, description="CSV calendar_date,is_trading_day for years the calendar lacks"
+    )
+
+    @property
+    def landing(self) -> Path:
+        return self.home / "landing"
+
+    @property
+    def vault(self) -> Path:
+        return self.home / "vault"
+
+    @property
+    def published(self) -> Path:
+        return self.home / "published"
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs"
+
+    @property
+    def work(self) -> Path:
+        """Scratch of the running load: staged landing files, dbt artefacts, data docs."""
+        return self.home / ".c360"
+
+    @property
+    def lake(self) -> str:
+        return self.lake_root.rstrip("/") or str((self.home / "lake").resolve())
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = YamlConfigSettingsSource(settings_cls, yaml_file=os.environ.get("C360_SETTINGS_FILE", "c360.yml"))
+        return init_settings, env_settings, file
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings in force. Raises ConfigurationError C360-103 naming every bad one."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        faults = "\n         ".join(
+            f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_input=False)
+        )
+        raise ConfigurationError(
+            "C360-103",
+            f"{error.error_count()} settings are not usable",
+            where=faults,
+            next_step="correct C360_* or c360.yml, then: c360 doctor",
+        ) from None

@@ -1,0 +1,262 @@
+"""Feed contracts: one YAML a feed, read into frozen dataclasses, all faults of all files reported together.
+
+A contract is the whole knowledge the load has of a feed: where it comes from, its grain, how changes are expressed, what each
+column means and which columns are personal. No code below this module names a feed's columns except gold, which gives them meaning.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from spark_jobs.errors import ConfigurationError
+
+CATALOGUE = Path(__file__).parent / "catalog"
+
+FORMATS = ("delimited", "dbf", "ofd", "parquet")
+MODES = ("full", "incremental", "event")
+PERSONAL_CLASSES = ("identity", "phone", "name")
+# Spark type and decimal scale of every contract type; None: not a number.
+TYPES: dict[str, tuple[str, int | None]] = {
+    "string": ("string", None),
+    "code": ("string", None),
+    "date": ("date", None),
+    "flag": ("boolean", None),
+    "money": ("decimal(18,2)", 2),
+    "quantity": ("decimal(18,2)", 2),
+    "price": ("decimal(18,4)", 4),
+    "ratio": ("decimal(18,6)", 6),
+    "rate": ("decimal(12,8)", 8),
+}
+_TOTAL = re.compile(r"^sum\((\w+)\)$")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: `source` as delivered, `name` as the warehouse calls it.
+
+    `implied_decimals`: the delivered integer is this many powers of ten too large. `codes`: delivered code → neutral value;
+    an unknown code is kept as `@code`. `personal`: the class that decides how landing replaces the value.
+    """
+
+    name: str
+    source: str
+    type: str
+    required: bool = False
+    implied_decimals: int = 0
+    codes: dict[str, str] | None = None
+    personal: str | None = None
+    kind_column: str | None = None
+
+    @property
+    def spark_type(self) -> str:
+        return TYPES[self.type][0]
+
+    @property
+    def decimal_scale(self) -> int | None:
+        return TYPES[self.type][1]
+
+    @property
+    def derived_names(self) -> tuple[str, ...]:
+        """What landing leaves of a personal column; all are strings, null where the value is null."""
+        suffixes = {
+            "identity": ("token", "masked", "check", "birth_date", "gender", "last_four_token"),
+            "phone": ("token", "masked", "kind", "last_four_token"),
+            "name": ("token", "masked"),
+        }
+        return tuple(f"{self.name}_{suffix}" for suffix in suffixes[self.personal]) if self.personal else ()
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One feed. Grain: `grain`, unique by `key` within a business date."""
+
+    feed: str
+    title: dict[str, str]
+    owner: str
+    line: str
+    format: str
+    file: str
+    due: str
+    grain: str
+    key: tuple[str, ...]
+    mode: str
+    if_missing: str
+    columns: tuple[Column, ...]
+    delete_flag: str | None = None
+    shrink_limit: dict[str, str] = field(default_factory=dict)
+    control_totals: tuple[str, ...] = ("rows",)
+    drift: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def personal_columns(self) -> tuple[Column, ...]:
+        return tuple(column for column in self.columns if column.personal)
+
+    @cached_property
+    def bronze_columns(self) -> tuple[str, ...]:
+        """Names in bronze, all text: our names, a personal column replaced by what landing derived from it."""
+        return tuple(name for column in self.columns for name in (column.derived_names or (column.name,)))
+
+    @cached_property
+    def plain_columns(self) -> tuple[Column, ...]:
+        return tuple(column for column in self.columns if not column.personal)
+
+    @cached_property
+    def summed_columns(self) -> tuple[str, ...]:
+        return tuple(_TOTAL.match(total).group(1) for total in self.control_totals if total != "rows")
+
+    def file_glob(self, yyyymmdd: str) -> str:
+        return re.sub(r"\{\w+\}", "*", self.file.replace("{business_date}", yyyymmdd))
+
+
+class Catalogue:
+    """All contracts by feed name, in the order of their names."""
+
+    def __init__(self, contracts: list[Contract]) -> None:
+        self._contracts = {contract.feed: contract for contract in sorted(contracts, key=lambda item: item.feed)}
+
+    def __iter__(self) -> Iterator[Contract]:
+        return iter(self._contracts.values())
+
+    def __len__(self) -> int:
+        return len(self._contracts)
+
+    def __contains__(self, feed: str) -> bool:
+        return feed in self._contracts
+
+    def __getitem__(self, feed: str) -> Contract:
+        if feed not in self._contracts:
+            raise ConfigurationError(
+                "C360-102",
+                f"there is no feed {feed}",
+                next_step="choose one of: " + ", ".join(self._contracts),
+            )
+        return self._contracts[feed]
+
+
+def load_catalogue(folder: Path = CATALOGUE) -> Catalogue:
+    """Every contract in `folder`. Raises one ConfigurationError C360-101 that lists every fault of every file."""
+    contracts, faults = [], []
+    for path in sorted(folder.glob("*.yml")):
+        try:
+            document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            faults.append(f"{path.name}: not YAML: {str(error).splitlines()[0]}")
+            continue
+        found = list(_faults(document))
+        faults += [f"{path.name}: {fault}" for fault in found]
+        if not found:
+            contracts.append(_contract(document))
+    feeds = [contract.feed for contract in contracts]
+    faults += [f"{feed}: declared twice" for feed in {name for name in feeds if feeds.count(name) > 1}]
+    if faults:
+        raise ConfigurationError(
+            "C360-101",
+            f"{len(faults)} faults in the feed contracts",
+            where="\n         ".join(faults),
+            next_step="correct the files under spark_jobs/catalog, then: c360 doctor",
+        )
+    return Catalogue(contracts)
+
+
+_TOP_LEVEL = {
+    "feed", "title", "owner", "line", "delivery", "grain", "mode", "delete", "if_missing", "shrink_limit",
+    "control_totals", "drift", "columns",
+}  # fmt: skip
+_COLUMN_KEYS = {"from", "to", "type", "required", "scale", "codes", "personal", "kind_column"}
+
+
+def _faults(document: Any) -> Iterator[str]:
+    if not isinstance(document, dict):
+        yield "is not a mapping"
+        return
+    for name in sorted({"feed", "owner", "delivery", "grain", "mode", "columns"} - document.keys()):
+        yield f"lacks {name}"
+    for name in sorted(document.keys() - _TOP_LEVEL):
+        yield f"has an unknown entry {name}"
+    delivery = document.get("delivery") or {}
+    if delivery.get("format") not in FORMATS:
+        yield f"delivery.format is {delivery.get('format')}, not one of {', '.join(FORMATS)}"
+    if "{business_date}" not in str(delivery.get("file", "")):
+        yield "delivery.file does not say where {business_date} stands"
+    if document.get("mode") not in MODES:
+        yield f"mode is {document.get('mode')}, not one of {', '.join(MODES)}"
+    if document.get("if_missing", "hold") not in ("hold", "carry"):
+        yield f"if_missing is {document['if_missing']}, not hold or carry"
+    columns = [column for column in document.get("columns") or [] if isinstance(column, dict)]
+    names = [column.get("to") for column in columns]
+    if not columns:
+        yield "has no columns"
+    for column in columns:
+        yield from _column_faults(column, names)
+    yield from (f"column {name} is declared twice" for name in {n for n in names if names.count(n) > 1})
+    key = (document.get("grain") or {}).get("key") or []
+    if not key:
+        yield "grain.key is empty"
+    yield from (f"key column {name} is not a column" for name in key if name not in names)
+    required = {column.get("to") for column in columns if column.get("required")}
+    yield from (f"key column {name} is not required" for name in key if name in names and name not in required)
+    flag = (document.get("delete") or {}).get("flag")
+    if flag and flag not in names:
+        yield f"delete.flag {flag} is not a column"
+    for total in document.get("control_totals") or []:
+        match = _TOTAL.match(str(total))
+        if total != "rows" and (not match or match.group(1) not in names):
+            yield f"control total {total} is neither rows nor sum(a column)"
+
+
+def _column_faults(column: dict, names: list) -> Iterator[str]:
+    name = column.get("to", "?")
+    for key in sorted(column.keys() - _COLUMN_KEYS):
+        yield f"column {name} has an unknown entry {key}"
+    if column.get("type") not in TYPES:
+        yield f"column {name} has type {column.get('type')}, not one of {', '.join(TYPES)}"
+    if column.get("type") == "code" and not column.get("codes"):
+        yield f"column {name} is a code without codes"
+    personal = column.get("personal")
+    if personal and personal not in PERSONAL_CLASSES:
+        yield f"column {name} has personal class {personal}, not one of {', '.join(PERSONAL_CLASSES)}"
+    if personal == "identity" and column.get("kind_column") not in names:
+        yield f"column {name} needs a kind_column that is a column"
+
+
+def _contract(document: dict) -> Contract:
+    delivery, grain = document["delivery"], document["grain"]
+    return Contract(
+        feed=document["feed"],
+        title=document.get("title") or {},
+        owner=document["owner"],
+        line=document.get("line", "reference"),
+        format=delivery["format"],
+        file=delivery["file"],
+        due=delivery.get("due", ""),
+        grain=grain["one_row_per"],
+        key=tuple(grain["key"]),
+        mode=document["mode"],
+        if_missing=document.get("if_missing", "hold"),
+        columns=tuple(_column(column) for column in document["columns"]),
+        delete_flag=(document.get("delete") or {}).get("flag"),
+        shrink_limit=document.get("shrink_limit") or {},
+        control_totals=tuple(document.get("control_totals") or ["rows"]),
+        drift=document.get("drift") or {},
+    )
+
+
+def _column(entry: dict) -> Column:
+    codes = entry.get("codes")
+    return Column(
+        name=entry["to"],
+        source=entry.get("from", entry["to"]),
+        type=entry["type"],
+        required=bool(entry.get("required", False)),
+        implied_decimals=int(entry.get("scale", 0)),
+        codes={str(code): str(value) for code, value in codes.items()} if codes else None,
+        personal=entry.get("personal"),
+        kind_column=entry.get("kind_column"),
+    )

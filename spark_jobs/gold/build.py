@@ -1,0 +1,106 @@
+"""Silver → gold for a range of days: which builder makes which table from which slices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from spark_jobs.gold import assets, customers, trades
+from spark_jobs.gold.money import build_rates
+from spark_jobs.gold.tables import conform
+from spark_jobs.silver.members import build_sightings
+
+Slices = Callable[[str], DataFrame]
+
+
+def sightings(silver: Slices) -> DataFrame:
+    """Every member on every day; see `silver.members`."""
+    return build_sightings(
+        silver("normal_counter__clients"),
+        {
+            "CRD": silver("credit_counter__accounts"),
+            "OPT": silver("option_counter__accounts"),
+            "FND": silver("fund_counter__accounts"),
+        },
+    )
+
+
+def build_gold(silver: Slices, members: DataFrame, days: list[date], watch_line: Decimal) -> dict[str, DataFrame]:
+    """The frames of every dated gold table for `days`. `silver(feed)` gives that feed's slices of exactly these days."""
+    present = customers.build_members_present(sightings(silver), members).persist()
+    account_frames = {
+        "normal": silver("normal_counter__cash_accounts"),
+        "credit": silver("credit_counter__accounts"),
+        "option": silver("option_counter__accounts"),
+        "fund": silver("fund_counter__accounts"),
+    }
+    accounts = customers.build_accounts(account_frames, present).persist()
+    spark = members.sparkSession
+    rates = build_rates(
+        silver("reference__exchange_rates"), spark.createDataFrame([(day,) for day in days], "business_date date")
+    ).persist()
+    securities, prices = silver("reference__securities"), silver("reference__prices")
+
+    normal = assets.value_positions(silver("normal_counter__positions"), "normal", securities, prices, rates)
+    collateral = assets.value_positions(
+        silver("credit_counter__collateral_positions"), "credit", securities, prices, rates
+    )
+    options = assets.value_options(silver("option_counter__positions"), silver("option_counter__contracts"))
+    funds = assets.value_funds(
+        silver("fund_counter__holdings"), silver("fund_counter__products"), silver("fund_counter__navs"), rates
+    )
+    everything = (
+        normal.unionByName(collateral.select(*normal.columns))
+        .unionByName(options.select(*normal.columns))
+        .unionByName(funds.select(*normal.columns))
+    )
+    value = F.col("market_value_amount")
+    parts = [
+        normal.withColumn("securities_amount", value),
+        collateral.drop("restricted_amount").withColumn("credit_asset_amount", value),
+        options.drop("restricted_amount").withColumn("option_equity_amount", value),
+        funds.drop("restricted_amount").withColumn("fund_amount", value),
+        assets.value_cash(silver("normal_counter__cash_balances"), "normal", "cash_amount", rates),
+        assets.value_cash(silver("credit_counter__cash_balances"), "credit", "credit_asset_amount", rates),
+        assets.value_cash(silver("option_counter__cash_balances"), "option", "option_equity_amount", rates),
+        assets.value_debts(silver("credit_counter__contracts"), prices),
+    ]
+    account_assets = assets.build_account_assets(accounts, parts).persist()
+    return {
+        "customers": customers.build_customers(present),
+        "accounts": accounts,
+        "holdings": assets.build_holdings(everything, accounts),
+        "account_assets": account_assets,
+        "customer_assets": assets.build_customer_assets(account_assets),
+        "credit_risks": assets.build_credit_risks(
+            account_assets,
+            silver("credit_counter__accounts"),
+            silver("credit_counter__asset_debt_summaries"),
+            watch_line,
+        ),
+        "option_risks": assets.build_option_risks(
+            account_assets, silver("option_counter__cash_balances"), silver("option_counter__positions")
+        ),
+        "trades": trades.build_trades(
+            {
+                "normal": silver("normal_counter__trades"),
+                "credit": silver("credit_counter__trades"),
+                "option": silver("option_counter__trades"),
+            },
+            accounts,
+            rates,
+        ),
+        "fund_confirmations": trades.build_fund_confirmations(silver("fund_counter__confirmations"), accounts),
+        "cash_flows": trades.build_cash_flows(
+            {"normal": silver("normal_counter__cash_journal"), "credit": silver("credit_counter__cash_journal")},
+            accounts,
+            rates,
+        ),
+        "staff_relations": conform(silver("staff_platform__relations"), "staff_relations"),
+        "branches": conform(silver("reference__branches"), "branches"),
+        "employees": conform(silver("reference__employees"), "employees"),
+    }

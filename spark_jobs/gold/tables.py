@@ -1,0 +1,153 @@
+"""The gold tables: grain, key and declared types, in one place.
+
+Every builder in this package ends in `conform`, so a table has exactly these columns and decimals; dbt's sources, the
+reconciliation and the gates read the same declaration. Amounts are CNY unless a `currency_code` stands beside them. Every table but
+`calendar` is replaced by `business_date`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+MONEY = "decimal(18,2)"
+QUANTITY = "decimal(18,2)"
+PRICE = "decimal(18,4)"
+RATE = "decimal(12,8)"
+RATIO = "decimal(18,6)"
+
+_ASSETS = f"""
+    cash_amount {MONEY}, securities_amount {MONEY}, restricted_amount {MONEY}, in_transit_amount {MONEY}, fund_amount {MONEY},
+    credit_asset_amount {MONEY}, credit_debt_amount {MONEY}, credit_net_amount {MONEY}, option_equity_amount {MONEY},
+    total_asset_amount {MONEY}, net_asset_amount {MONEY}"""
+
+
+@dataclass(frozen=True)
+class GoldTable:
+    """One gold table: `key` is unique, `columns` is a DDL string."""
+
+    name: str
+    grain: str
+    key: tuple[str, ...]
+    columns: str
+
+    @property
+    def schema(self) -> T.StructType:
+        return T.StructType.fromDDL(self.columns)
+
+
+TABLES: dict[str, GoldTable] = {
+    table.name: table
+    for table in (
+        GoldTable(
+            "calendar",
+            "one natural day",
+            ("calendar_date",),
+            "calendar_date date, is_trading_day boolean, trading_date date, previous_trading_date date, "
+            "next_trading_date date, is_month_last_trading_day boolean, is_opening boolean, is_loaded boolean",
+        ),
+        GoldTable(
+            "customers",
+            "customer and business date",
+            ("customer_id", "business_date"),
+            "customer_id string, business_date date, customer_kind string, branch_id string, name_token string, name_masked string, "
+            "identity_kind string, identity_token string, identity_masked string, identity_check string, birth_date date, gender string, "
+            "mobile_phone_token string, mobile_phone_masked string, risk_level string, risk_test_expiry_date date, "
+            "identity_expiry_date date, manager_customer_id string, open_date date, member_count int",
+        ),
+        GoldTable(
+            "accounts",
+            "account and business date",
+            ("business_line", "account_id", "business_date"),
+            "business_line string, account_id string, business_date date, customer_id string, system_code string, client_number string, "
+            "account_role string, branch_id string, account_status string, open_date date, close_date date",
+        ),
+        GoldTable(
+            "holdings",
+            "account, instrument, side and business date",
+            ("business_line", "account_id", "instrument_id", "position_side", "business_date"),
+            "business_line string, account_id string, instrument_id string, position_side string, business_date date, customer_id string, "
+            f"instrument_name string, instrument_kind string, quantity {QUANTITY}, restricted_quantity {QUANTITY}, price {PRICE}, "
+            f"currency_code string, market_value_amount {MONEY}",
+        ),
+        GoldTable(
+            "trades",
+            "fill",
+            ("business_line", "trade_id", "business_date"),
+            "business_line string, trade_id string, business_date date, order_id string, account_id string, customer_id string, "
+            "branch_id string, instrument_id string, business_code string, position_side string, channel string, "
+            f"quantity {QUANTITY}, price {PRICE}, currency_code string, exchange_rate {RATE}, exchange_rate_date date, "
+            f"turnover_amount {MONEY}, gross_commission_amount {MONEY}, stamp_duty_amount {MONEY}, transfer_fee_amount {MONEY}, "
+            f"handling_fee_amount {MONEY}, regulatory_fee_amount {MONEY}, other_fee_amount {MONEY}, net_commission_amount {MONEY}",
+        ),
+        GoldTable(
+            "fund_confirmations",
+            "confirmation",
+            ("confirmation_id", "business_date"),
+            "confirmation_id string, business_date date, account_id string, customer_id string, product_code string, share_class string, "
+            f"business_code string, applied_date date, confirmed_amount {MONEY}, confirmed_quantity {QUANTITY}, nav {PRICE}, "
+            f"charge_amount {MONEY}, agency_fee_amount {MONEY}",
+        ),
+        GoldTable(
+            "cash_flows",
+            "journal entry",
+            ("business_line", "journal_id", "business_date"),
+            "business_line string, journal_id string, business_date date, account_id string, customer_id string, currency_code string, "
+            f"business_code string, flow_class string, amount {MONEY}, exchange_rate {RATE}, amount_cny {MONEY}",
+        ),
+        GoldTable(
+            "account_assets",
+            "account and business date",
+            ("business_line", "account_id", "business_date"),
+            f"business_line string, account_id string, business_date date, customer_id string, {_ASSETS}",
+        ),
+        GoldTable(
+            "customer_assets",
+            "customer and business date",
+            ("customer_id", "business_date"),
+            f"customer_id string, business_date date, {_ASSETS}",
+        ),
+        GoldTable(
+            "credit_risks",
+            "credit account and business date",
+            ("account_id", "business_date"),
+            f"account_id string, business_date date, customer_id string, credit_asset_amount {MONEY}, credit_debt_amount {MONEY}, "
+            f"maintenance_ratio {RATIO}, counter_maintenance_ratio {RATIO}, call_line {RATIO}, close_out_line {RATIO}, margin_tier string",
+        ),
+        GoldTable(
+            "option_risks",
+            "option account and business date",
+            ("account_id", "business_date"),
+            f"account_id string, business_date date, customer_id string, option_equity_amount {MONEY}, occupied_margin_amount {MONEY}, "
+            f"margin_funds_amount {MONEY}, risk_degree {RATIO}, counter_risk_degree {RATIO}",
+        ),
+        GoldTable(
+            "staff_relations",
+            "account, business line, employee and business date (of the relation slice)",
+            ("business_line", "account_id", "employee_id", "business_date"),
+            "business_line string, account_id string, employee_id string, business_date date, relation_kind string, "
+            f"is_main_service boolean, pay_ratio {RATE}, effective_date date",
+        ),
+        GoldTable(
+            "branches",
+            "branch and business date",
+            ("branch_id", "business_date"),
+            "branch_id string, business_date date, branch_name string, region_name string, branch_status string",
+        ),
+        GoldTable(
+            "employees",
+            "employee and business date",
+            ("employee_id", "business_date"),
+            "employee_id string, business_date date, employee_name_masked string, branch_id string, employee_status string, "
+            "hired_date date, left_date date",
+        ),
+    )
+}
+
+
+def conform(frame: DataFrame, name: str) -> DataFrame:
+    """`frame` with the declared columns of gold table `name`, in order and type; a missing column is an analysis error."""
+    return frame.select(*(F.col(field.name).cast(field.dataType).alias(field.name) for field in TABLES[name].schema))

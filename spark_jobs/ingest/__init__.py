@@ -1,0 +1,1 @@
+"""Files to bronze: text columns with their origin, personal data already tokens."""

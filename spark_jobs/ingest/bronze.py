@@ -1,0 +1,153 @@
+"""Files → bronze: every record as text, personal values already replaced, with its origin.
+
+Grain: one row per record of a delivered file. Beside the contract's columns stand `business_date`, `_delivery_number`,
+`_source_file`, `_source_row` (1-based record number) and `_parse_error` (null when the record could be split into its fields).
+A column the contract does not know stays in bronze under its own name; a contract column the file lacks is null.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from spark_jobs.contracts import Column, Contract
+from spark_jobs.formats.common import SLICE_BYTES
+from spark_jobs.formats.dbf import DbfSource
+from spark_jobs.formats.delimited import DelimitedSource
+from spark_jobs.formats.ofd import OfdSource
+from spark_jobs.ingest.deliveries import Delivery
+from spark_jobs.ingest.privacy import PersonalColumn, tokenise
+from spark_jobs.ingest.vault import Keys, Vault
+
+ORIGIN = ("_source_file", "_source_row", "_parse_error")
+_READERS = {"delimited": DelimitedSource, "dbf": DbfSource, "ofd": OfdSource}
+_SYSTEMS = {"normal": "NOR", "credit": "CRD", "option": "OPT", "fund": "FND"}
+
+
+@dataclass(frozen=True)
+class PrivateMeans:
+    """What landing needs to replace personal values; never leaves the driver."""
+
+    keys: Keys
+    vault: Vault
+    staging: Path
+
+
+def read_feed(
+    spark: SparkSession, contract: Contract, deliveries: list[tuple[Delivery, int]], private: PrivateMeans
+) -> DataFrame:
+    """All records of one feed's deliveries (each with its delivery number) as one bronze frame."""
+    if contract.personal_columns:
+        frame = _read_staged(spark, contract, deliveries, private)
+    else:
+        frame = _read_plain(spark, contract, deliveries)
+    known = {column.source for column in contract.plain_columns}
+    columns = [
+        (F.col(f"`{column.source}`") if column.source in frame.columns else F.lit(None))
+        .cast("string")
+        .alias(column.name)
+        for column in contract.plain_columns
+    ]
+    derived = [F.col(name) for column in contract.personal_columns for name in column.derived_names]
+    extra = [
+        F.col(f"`{name}`").cast("string").alias(name)
+        for name in frame.columns
+        if name not in known and name not in contract.bronze_columns and not name.startswith("_")
+    ]
+    numbers = spark.createDataFrame(
+        [
+            (str(file.path.resolve()), delivery.business_date, number)
+            for delivery, number in deliveries
+            for file in delivery.files
+        ],
+        "_source_path string, business_date date, _delivery_number int",
+    )
+    return frame.join(F.broadcast(numbers), on="_source_path", how="inner").select(
+        "business_date", "_delivery_number", *ORIGIN, *columns, *derived, *extra
+    )
+
+
+def _paths(deliveries: list[tuple[Delivery, int]]) -> list[str]:
+    return [str(file.path.resolve()) for delivery, _ in deliveries for file in delivery.files]
+
+
+def _read_plain(spark: SparkSession, contract: Contract, deliveries: list[tuple[Delivery, int]]) -> DataFrame:
+    if contract.format != "parquet":
+        return spark.read.format(contract.format).option("paths", json.dumps(_paths(deliveries))).load()
+    # Arrow numbers the records of a Parquet file reliably; Spark's own reader may split it.
+    return (
+        spark.read.option("mergeSchema", "true")
+        .parquet(*_paths(deliveries))
+        .select(
+            "*",
+            F.regexp_replace(F.input_file_name(), "^file:/*", "/").alias("_source_path"),
+            F.element_at(F.split(F.input_file_name(), "/"), -1).alias("_source_file"),
+            (F.col("_metadata.row_index") + 1).alias("_source_row"),
+            F.lit(None).cast("string").alias("_parse_error"),
+        )
+    )
+
+
+def _read_staged(
+    spark: SparkSession, contract: Contract, deliveries: list[tuple[Delivery, int]], private: PrivateMeans
+) -> DataFrame:
+    """Personal feeds pass through the driver: only tokens, masks and derived facts are written where Spark reads them."""
+    folder = private.staging / contract.feed
+    folder.mkdir(parents=True, exist_ok=True)
+    staged = []
+    for delivery, _ in deliveries:
+        path = folder / f"{delivery.business_date}.parquet"
+        batches = [
+            _tokenised(contract, delivery.business_date, batch, private) for batch in _decoded(contract, delivery)
+        ]
+        pq.write_table(pa.concat_tables(batches, promote_options="default"), path)
+        staged.append(str(path.resolve()))
+    return spark.read.option("mergeSchema", "true").parquet(*staged)
+
+
+def _decoded(contract: Contract, delivery: Delivery) -> Iterator[pa.Table]:
+    """The records of a delivery, with the origin columns Spark's readers would give; at least one, perhaps empty, table."""
+    reader = _READERS[contract.format]
+    for file in delivery.files:
+        path = str(file.path.resolve())
+        columns = reader.read_columns(path)
+        for part in reader.slices(path, SLICE_BYTES):
+            for batch in reader.decode(part, columns):
+                rows = batch.num_rows
+                yield (
+                    pa.Table.from_batches([batch])
+                    .append_column("_source_file", pa.array([file.path.name] * rows, pa.string()))
+                    .append_column("_source_path", pa.array([path] * rows, pa.string()))
+                )
+        yield pa.table(
+            {name: pa.array([], pa.string()) for name in (*columns, "_parse_error", "_source_file", "_source_path")}
+            | {"_source_row": pa.array([], pa.int64())}
+        )
+
+
+def _tokenised(contract: Contract, as_of: date, batch: pa.Table, private: PrivateMeans) -> pa.Table:
+    renamed = batch.rename_columns([_our_name(contract, name) for name in batch.column_names])
+    subject = contract.key[0] if contract.feed == "reference__employees" else "client_number"
+    system = _SYSTEMS.get(contract.line, "EMP")
+    personal = [_personal_column(contract, column) for column in contract.personal_columns]
+    missing = [column.name for column in contract.personal_columns if column.name not in renamed.column_names]
+    for name in missing:
+        renamed = renamed.append_column(name, pa.nulls(renamed.num_rows, pa.string()))
+    return tokenise(renamed, personal, (system, subject), private.keys, private.vault, as_of)
+
+
+def _our_name(contract: Contract, source: str) -> str:
+    return next((column.name for column in contract.personal_columns if column.source == source), source)
+
+
+def _personal_column(contract: Contract, column: Column) -> PersonalColumn:
+    kinds = next((other.codes for other in contract.columns if other.name == column.kind_column), None)
+    return PersonalColumn(column.name, column.personal, column.kind_column, kinds or {})

@@ -1,0 +1,161 @@
+"""Deliveries: what lies in `landing/<business date>/<feed>/` and whether it is what its manifest promises.
+
+A manifest names files, bytes, sha256 and rows, and carries the sender's control totals. Missing is not empty: a feed without a
+manifest has not been delivered. Nothing is decoded here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from spark_jobs.contracts import Contract
+from spark_jobs.errors import C360Error, DeliveryError, FileFormatError
+from spark_jobs.formats import dbf, delimited, ofd
+from spark_jobs.formats.common import FileFacts
+
+
+@dataclass(frozen=True)
+class DeliveredFile:
+    """One file as it lies there; `rows` are the records the manifest promises."""
+
+    path: Path
+    rows: int
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One feed on one business date, checked against its manifest. `digest` names the content: same digest, same bytes."""
+
+    feed: str
+    business_date: date
+    is_opening: bool
+    files: tuple[DeliveredFile, ...]
+    control_totals: dict[str, Decimal]
+    digest: str
+
+    @property
+    def rows(self) -> int:
+        return sum(file.rows for file in self.files)
+
+
+def delivered_days(landing: Path) -> list[date]:
+    """Business dates for which landing has a folder, in order."""
+    days = []
+    for folder in landing.iterdir() if landing.is_dir() else ():
+        try:
+            days.append(date.fromisoformat(folder.name))
+        except ValueError:
+            continue
+    return sorted(days)
+
+
+def find_delivery(landing: Path, contract: Contract, day: date) -> Delivery:
+    """The checked delivery of one feed and day.
+
+    Errors: DeliveryError C360-301 not delivered, C360-302 manifest unreadable, C360-303 manifest and file disagree;
+    FileFormatError C360-21x to 24x when a file is not what its format promises.
+    """
+    folder = landing / day.isoformat() / contract.feed
+    where = f"feed {contract.feed}, business date {day}"
+    retry = f"ask the sender ({contract.owner}) for the delivery, then: c360 load --date {day} --feed {contract.feed}"
+    if not (folder / "manifest.json").is_file():
+        raise DeliveryError(
+            "C360-301", "the delivery is missing: no manifest has arrived", where=where, next_step=retry
+        )
+    text = (folder / "manifest.json").read_bytes()
+    try:
+        manifest = json.loads(text)
+        files = tuple(DeliveredFile(folder / entry["name"], int(entry["rows"])) for entry in manifest["files"])
+        totals = {name: Decimal(value) for name, value in manifest["control_totals"].items()}
+        claims = {entry["name"]: (int(entry["bytes"]), str(entry["sha256"])) for entry in manifest["files"]}
+        is_opening = manifest.get("kind") == "opening"
+    except (ValueError, KeyError, TypeError, ArithmeticError) as error:
+        fault = f"the manifest is not readable ({type(error).__name__})"
+        raise DeliveryError("C360-302", fault, where=where, next_step=retry) from None
+    for file in files:
+        _check_file(file, claims[file.path.name], where, retry)
+    data_files = tuple(file for file in files if file.path.match(contract.file_glob(f"{day:%Y%m%d}")))
+    if not data_files:
+        fault = f"no file matches {contract.file_glob(f'{day:%Y%m%d}')}"
+        raise DeliveryError("C360-303", fault, where=where, next_step=retry)
+    for file in data_files:
+        _check_format(contract, file, where, retry)
+    digest = hashlib.sha256("".join(sorted(f"{name}:{sha}" for name, (_, sha) in claims.items())).encode()).hexdigest()
+    return Delivery(contract.feed, day, is_opening, data_files, totals, digest)
+
+
+def _check_file(file: DeliveredFile, claim: tuple[int, str], where: str, retry: str) -> None:
+    claimed_bytes, claimed_sha = claim
+    if not file.path.is_file():
+        fault = f"the manifest names {file.path.name}, which has not arrived"
+        raise DeliveryError("C360-303", fault, where=where, next_step=retry)
+    size = file.path.stat().st_size
+    if size != claimed_bytes:
+        fault = f"{file.path.name} has {size:,} bytes, its manifest says {claimed_bytes:,}: {size - claimed_bytes:+,}"
+        raise DeliveryError("C360-303", fault, where=where, kept="nothing of this feed and day", next_step=retry)
+    with file.path.open("rb") as stream:
+        sha = hashlib.file_digest(stream, "sha256").hexdigest()
+    if sha != claimed_sha:
+        fault = f"{file.path.name} has another sha256 than its manifest says"
+        raise DeliveryError("C360-303", fault, where=where, kept="nothing of this feed and day", next_step=retry)
+
+
+def _inspect_parquet(path: str) -> FileFacts:
+    try:
+        footer = pq.read_metadata(path)
+    except (pa.ArrowInvalid, OSError):
+        raise FileFormatError(
+            "C360-241", "the file is not Parquet, or its footer is cut", where=f"file {Path(path).name}"
+        ) from None
+    return FileFacts(tuple(footer.schema.to_arrow_schema().names), footer.num_rows, 0, Path(path).stat().st_size, 0)
+
+
+_INSPECT: dict[str, Callable[[str], FileFacts]] = {
+    "delimited": delimited.inspect,
+    "dbf": dbf.inspect,
+    "ofd": ofd.inspect,
+    "parquet": _inspect_parquet,
+}
+
+
+def _check_format(contract: Contract, file: DeliveredFile, where: str, retry: str) -> None:
+    try:
+        facts = _INSPECT[contract.format](str(file.path))
+    except FileFormatError as error:
+        place = f"{where}, {error.where}" if error.where else where
+        raise FileFormatError(
+            error.code, error.what, where=place, kept="nothing of this feed and day", next_step=retry
+        ) from None
+    live = facts.rows - facts.deleted_rows
+    if live != file.rows:
+        fault = f"{file.path.name} holds {live:,} rows, its manifest says {file.rows:,}: {live - file.rows:+,}"
+        raise DeliveryError("C360-303", fault, where=where, kept="nothing of this feed and day", next_step=retry)
+    missing = [column.source for column in contract.columns if column.required and column.source not in facts.columns]
+    if missing:
+        raise FileFormatError(
+            "C360-211", f"{file.path.name} lacks the required columns {', '.join(missing)}",
+            where=where, kept="nothing of this feed and day", next_step=retry,
+        )  # fmt: skip
+
+
+def look_at_all(
+    landing: Path, contracts: list[Contract], days: list[date]
+) -> tuple[list[Delivery], dict[tuple[str, date], C360Error]]:
+    """Every delivery of `contracts` × `days`: those that can be loaded, and for the others the reason."""
+    found, faults = [], {}
+    for day in days:
+        for contract in contracts:
+            try:
+                found.append(find_delivery(landing, contract, day))
+            except C360Error as error:
+                faults[contract.feed, day] = error
+    return found, faults

@@ -1,0 +1,267 @@
+"""One feed through a range of days: files → bronze → verdicts → (gate) → quarantine, silver slices and changes.
+
+The gate stands between the two halves: `read_and_judge` writes bronze and counts verdicts, `decide` turns counts and the gate's
+results into the ledger's records, `settle` writes what may go on.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from spark_jobs import history
+from spark_jobs.context import Run
+from spark_jobs.contracts import Contract
+from spark_jobs.errors import C360Error, GateError
+from spark_jobs.ingest.bronze import read_feed
+from spark_jobs.ingest.deliveries import Delivery
+from spark_jobs.io import DAY
+from spark_jobs.ledger import DeliveryRecord
+from spark_jobs.quality.gates import GateResult
+from spark_jobs.quality.rules import Rule, feed_rules
+from spark_jobs.quality.verdicts import contract_fields, count_verdicts, kept_rows, quarantined_rows, with_verdicts
+
+
+@dataclass
+class FeedRange:
+    """What a load has to do for one feed.
+
+    new: deliveries to take in, with their delivery numbers. faults: days of the range on which nothing loadable lies there.
+    days: every day whose slice must be built: the new ones and all known later ones, whose carried state and edges may change.
+    """
+
+    contract: Contract
+    new: list[tuple[Delivery, int]]
+    faults: dict[date, C360Error]
+    days: list[date]
+    verdicts: DataFrame | None = None
+    counts: list[dict[str, Any]] | None = None
+
+
+def plan_feed(run: Run, contract: Contract, found: list[Delivery], faults: dict[date, C360Error]) -> FeedRange | None:
+    """The work for one feed, or None when every delivery is the one already loaded."""
+    new = []
+    for delivery in found:
+        known = run.ledger.record(contract.feed, delivery.business_date)
+        if known is None or known.digest != delivery.digest or known.status == "missing":
+            new.append((delivery, known.delivery_number + 1 if known else 1))
+    # A delivery that was good once is not undone by a file that is unreadable now.
+    unknown = {
+        day: error
+        for day, error in faults.items()
+        if (known := run.ledger.record(contract.feed, day)) is None
+        or (known.status == "missing" and known.what != error.what)
+    }
+    touched = {delivery.business_date for delivery, _ in new} | set(unknown)
+    if not touched:
+        return None
+    later = {day for day in run.ledger.days() if day > min(touched)}
+    return FeedRange(contract, new, unknown, sorted(touched | later))
+
+
+def read_and_judge(run: Run, work: FeedRange) -> FeedRange:
+    """Write bronze for the new days and judge every row of the days to build."""
+    contract = work.contract
+    if work.new:
+        bronze = read_feed(run.spark, contract, work.new, run.private)
+        days = [delivery.business_date for delivery, _ in work.new]
+        metadata = {"run": run.number, "deliveries": {str(d.business_date): d.digest for d, _ in work.new}}
+        run.lake.replace_days(bronze.coalesce(2), "bronze", contract.feed, days, metadata)
+    loaded = {day for day in run.ledger.loaded_days(contract.feed) if day in work.days} | {
+        d.business_date for d, _ in work.new
+    }
+    if not loaded:
+        return work
+    rows = run.lake.read("bronze", contract.feed, sorted(loaded))
+    work.verdicts = with_verdicts(rows, contract).persist()
+    work.counts = [row.asDict() for row in count_verdicts(work.verdicts, contract).collect()]
+    return work
+
+
+def decide(run: Run, work: FeedRange, results: list[GateResult]) -> list[DeliveryRecord]:
+    """The ledger's records for the new days and faults, `loaded` or `held`.
+
+    Raises GateError C360-252 when the gate counted other rows than the verdicts: the rule is broken, and nothing it says counts.
+    """
+    contract = work.contract
+    for result in results:
+        verdict = sum(count[f"broken_{result.rule.name}"] for count in work.counts or [])
+        if result.unexpected != verdict:
+            raise GateError(
+                "C360-252",
+                f"the rule {result.rule.name} counts {result.unexpected:,} rows in Great Expectations and {verdict:,} in Spark",
+                where=f"feed {contract.feed}",
+                kept="bronze; nothing went on",
+                next_step="correct the rule under expectations/suites, then load again",
+            )
+    records = [
+        DeliveryRecord(contract.feed, day, _next_number(run, contract, day), run.number, "missing", code=error.code, what=error.what,
+                       detail=json.dumps({"where": error.where, "next": error.next_step}))
+        for day, error in sorted(work.faults.items())
+    ]  # fmt: skip
+    for delivery, number in work.new:
+        counts = [count for count in work.counts or [] if count[DAY] == delivery.business_date]
+        records.append(_judge_day(run, contract, delivery, number, counts))
+    return records
+
+
+def _next_number(run: Run, contract: Contract, day: date) -> int:
+    known = run.ledger.record(contract.feed, day)
+    return known.delivery_number if known else 0
+
+
+def _judge_day(run: Run, contract: Contract, delivery: Delivery, number: int, counts: list[dict]) -> DeliveryRecord:
+    def total(name: str) -> int:
+        return sum(count[name] for count in counts)
+
+    read = total("rows_read")
+    sums = {
+        name: sum((count[f"total_{name}"] or Decimal(0) for count in counts), Decimal(0))
+        for name in contract.summed_columns
+    }
+    broken = {rule.name: total(f"broken_{rule.name}") for rule in feed_rules(contract)}
+    detail = {
+        "files": [
+            {
+                name: count[name]
+                for name in ("_source_file", "rows_read", "rows_kept", "rows_quarantined", "rows_duplicate")
+            }
+            for count in counts
+        ],
+        "broken": broken,
+        "totals": {name: str(value) for name, value in sums.items()},
+        "stated": {name: str(value) for name, value in delivery.control_totals.items()},
+    }
+    code, what = _first_stop(contract, delivery, counts, read, sums, broken)
+    return DeliveryRecord(
+        contract.feed, delivery.business_date, number, run.number, "held" if code else "loaded", delivery.digest, delivery.is_opening,
+        read, total("rows_kept"), total("rows_quarantined"), total("rows_duplicate"), code, what, json.dumps(detail, sort_keys=True),
+    )  # fmt: skip
+
+
+def _first_stop(
+    contract: Contract,
+    delivery: Delivery,
+    counts: list[dict],
+    read: int,
+    sums: dict[str, Decimal],
+    broken: dict[str, int],
+) -> tuple[str, str]:
+    if read != delivery.rows:
+        return "C360-254", f"{read:,} rows read, {delivery.rows:,} delivered: {read - delivery.rows:+,}"
+    for name, value in sums.items():
+        stated = delivery.control_totals.get(f"sum({name})")
+        unreadable = sum(count[f"unreadable_{name}"] for count in counts)
+        if stated is not None and stated != value and not unreadable:
+            return "C360-304", f"Σ {name} is {value:,f}, the sender states {stated:,f}: {value - stated:+,f}"
+    for rule in feed_rules(contract):
+        if rule.severity == "stop" and broken[rule.name]:
+            return "C360-253", f"{rule.message} in {broken[rule.name]:,} of {read:,} rows (rule {rule.name})"
+        if rule.severity == "quarantine" and _over_limit(rule, broken[rule.name], read):
+            return (
+                "C360-255",
+                f"{rule.message} in {broken[rule.name]:,} of {read:,} rows: more than {rule.limit:%} (rule {rule.name})",
+            )
+    return "", ""
+
+
+# Under so few rows a share says nothing: one bad row of ten is not a bad file.
+_ROWS_ALWAYS_ALLOWED = 5
+
+
+def _over_limit(rule: Rule, broken: int, read: int) -> bool:
+    return broken > _ROWS_ALWAYS_ALLOWED and broken > rule.limit * read
+
+
+def settle(run: Run, work: FeedRange, records: list[DeliveryRecord]) -> None:
+    """Write quarantine, silver slices and changes of the days that may go on."""
+    contract = work.contract
+    status = {record.business_date: record.status for record in records}
+    loaded = {day for day in run.ledger.loaded_days(contract.feed) if day in work.days} - set(status)
+    loaded |= {day for day, value in status.items() if value == "loaded"}
+    state_days = [
+        day
+        for day in work.days
+        if day in loaded or (contract.if_missing == "carry" and _has_state(run, work, day, loaded))
+    ]
+    if work.verdicts is not None and work.new:
+        _write_quarantine(run, work)
+    if state_days:
+        _write_silver(run, work, state_days, sorted(loaded), records)
+    if work.verdicts is not None:
+        work.verdicts.unpersist()
+
+
+def _has_state(run: Run, work: FeedRange, day: date, loaded: set[date]) -> bool:
+    return any(known < day for known in [*run.ledger.loaded_days(work.contract.feed), *loaded])
+
+
+def _write_quarantine(run: Run, work: FeedRange) -> None:
+    """Rows held back, with reasons and their delivered text, personal values as tokens; nothing is written when nothing was."""
+    days = [delivery.business_date for delivery, _ in work.new]
+    held_back = any(count["rows_quarantined"] for count in work.counts or [] if count[DAY] in days)
+    if not held_back and not run.lake.exists("quarantine", work.contract.feed):
+        return
+    rows = quarantined_rows(work.verdicts).where(F.col(DAY).isin(days))
+    frame = rows.select(
+        DAY, "_delivery_number", "_source_file", "_source_row", "_errors", "_warnings", F.to_json("_raw").alias("_payload"),
+        F.concat_ws("|", *(F.col(f"_raw.{name}") for name in _raw_key(work.contract))).alias("_key"),
+    )  # fmt: skip
+    run.lake.replace_days(frame.coalesce(1), "quarantine", work.contract.feed, days, {"run": run.number})
+
+
+def _raw_key(contract: Contract) -> list[str]:
+    personal = {column.name for column in contract.personal_columns}
+    return [f"{name}_token" if name in personal else name for name in contract.key]
+
+
+def _write_silver(
+    run: Run, work: FeedRange, days: list[date], loaded: list[date], records: list[DeliveryRecord]
+) -> None:
+    contract, lake = work.contract, run.lake
+    metadata = {"run": run.number, "deliveries": [replace(record).to_json() for record in records]}
+    origin = ["_row_hash", "_delivery_number", "_source_file", "_source_row"]
+    names = list(dict.fromkeys([*contract.key, *contract_fields(contract), *origin]))
+    good = kept_rows(work.verdicts).where(F.col(DAY).isin(loaded)) if work.verdicts is not None else None
+    if contract.mode == "event":
+        if good is None:
+            return
+        slices = good.select(DAY, *names).withColumn("_as_of_date", F.col(DAY))
+        lake.replace_days(slices.coalesce(2), "silver", contract.feed, days, metadata)
+        return
+    previous_day = max(
+        (day for day in run.ledger.days() if day < days[0] and _in_silver(run, contract, day)), default=None
+    )
+    previous = lake.read("silver", contract.feed, [previous_day]) if previous_day else None
+    if good is None:
+        good = previous.drop("_as_of_date").limit(0)
+    has_withheld = any(count["rows_quarantined"] for count in work.counts or [])
+    withheld = (
+        quarantined_rows(work.verdicts).where(F.col(DAY).isin(loaded)).select(DAY, *contract.key)
+        if has_withheld
+        else None
+    )
+    slices = history.build_slices(
+        good.select(DAY, *names), previous, withheld, key=contract.key, days=days, delivered_days=loaded,
+        incremental=contract.mode == "incremental", delete_flag=contract.delete_flag,
+    )  # fmt: skip
+    slices = slices.select(DAY, *names, "_as_of_date").coalesce(2)
+    lake.replace_days(slices, "silver", contract.feed, days, metadata)
+    written = lake.read("silver", contract.feed, days)
+    changes = history.build_changes(written, previous, key=contract.key, days=days, previous_day=previous_day)
+    lake.replace_days(changes.coalesce(1), "changes", contract.feed, days, {"run": run.number})
+
+
+def _in_silver(run: Run, contract: Contract, day: date) -> bool:
+    record = run.ledger.record(contract.feed, day)
+    if record is None:
+        return False
+    return record.status == "loaded" or (
+        contract.if_missing == "carry" and any(known < day for known in run.ledger.loaded_days(contract.feed))
+    )

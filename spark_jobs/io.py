@@ -1,0 +1,88 @@
+"""All storage access: where a Delta table lives, how a day of it is read and replaced.
+
+A table is `<lake>/<layer>/<name>`, partitioned by `business_date`. A write replaces exactly its days in one commit whose metadata
+says which run wrote it from which inputs, so the log itself is the ledger's source.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+DAY = "business_date"
+
+
+def in_days(days: Iterable[date], column: str = DAY) -> str:
+    """An SQL predicate: `column` is one of `days`."""
+    literals = ", ".join(f"date'{day.isoformat()}'" for day in sorted(days))
+    return f"{column} in ({literals})"
+
+
+class Lake:
+    """The Delta tables under one root, read and written through one session."""
+
+    def __init__(self, spark: SparkSession, root: str) -> None:
+        self.spark, self.root = spark, root.rstrip("/")
+
+    def path(self, layer: str, name: str) -> str:
+        return f"{self.root}/{layer}/{name}"
+
+    def exists(self, layer: str, name: str) -> bool:
+        return DeltaTable.isDeltaTable(self.spark, self.path(layer, name))
+
+    def read(self, layer: str, name: str, days: Sequence[date] | None = None) -> DataFrame:
+        frame = self.spark.read.format("delta").load(self.path(layer, name))
+        return frame if days is None else frame.where(in_days(days))
+
+    def replace_days(
+        self, frame: DataFrame, layer: str, name: str, days: Sequence[date], metadata: dict[str, Any], column: str = DAY
+    ) -> None:
+        """Replace exactly `days` of a table with `frame`, in one commit. A day without rows in `frame` ends empty."""
+        (
+            frame.write.format("delta")
+            .mode("overwrite")
+            .partitionBy(column)
+            .option("replaceWhere", in_days(days, column))
+            .option("mergeSchema", "true")
+            .option("userMetadata", json.dumps(metadata, sort_keys=True))
+            .save(self.path(layer, name))
+        )
+
+    def replace_all(self, frame: DataFrame, layer: str, name: str, metadata: dict[str, Any]) -> None:
+        (
+            frame.write.format("delta")
+            .mode("overwrite")
+            .option("overwriteSchema", "true")
+            .option("userMetadata", json.dumps(metadata, sort_keys=True))
+            .save(self.path(layer, name))
+        )
+
+    def append(self, frame: DataFrame, layer: str, name: str, metadata: dict[str, Any]) -> None:
+        (
+            frame.write.format("delta")
+            .mode("append")
+            .option("mergeSchema", "true")
+            .option("userMetadata", json.dumps(metadata, sort_keys=True))
+            .save(self.path(layer, name))
+        )
+
+    def commits(self, layer: str, name: str, last: int = 20) -> list[tuple[int, dict[str, Any]]]:
+        """(version, metadata) of the newest commits of a table that carry metadata, newest first."""
+        history = DeltaTable.forPath(self.spark, self.path(layer, name)).history(last)
+        rows = history.select("version", "userMetadata").where(F.col("userMetadata").isNotNull()).collect()
+        return [(row.version, json.loads(row.userMetadata)) for row in sorted(rows, key=lambda row: -row.version)]
+
+    def register(self, layer: str, names: Iterable[str], database: str | None = None) -> None:
+        """Make tables known to the in-memory catalogue: dbt takes an unregistered table for a foreign one and drops it."""
+        database = database or layer
+        self.spark.sql(f"create database if not exists {database} location '{self.root}/{layer}'")
+        for name in names:
+            self.spark.sql(
+                f"create table if not exists {database}.{name} using delta location '{self.path(layer, name)}'"
+            )

@@ -1,0 +1,175 @@
+"""One load: land → bronze → verdicts → gate → silver → gold → gate → dbt candidate → audit → publish.
+
+A range is one pass. Every step asks the ledger what is left to do, so a load that was stopped goes on where it ended and a load with
+nothing new writes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from pyspark.sql import DataFrame
+
+from spark_jobs.context import Run
+from spark_jobs.errors import GateError
+from spark_jobs.gold.build import build_gold, sightings
+from spark_jobs.gold.calendar import build_calendar
+from spark_jobs.ingest.deliveries import look_at_all
+from spark_jobs.ingest.feed import FeedRange, decide, plan_feed, read_and_judge, settle
+from spark_jobs.io import in_days
+from spark_jobs.ledger import DeliveryRecord
+from spark_jobs.publish import duckdb_store
+from spark_jobs.publish.candidate import MARTS, build_candidate, candidate_name, drop_candidate
+from spark_jobs.publish.revisions import add_revision, next_revision, record_publication
+from spark_jobs.quality.gates import run_gate
+from spark_jobs.quality.rules import feed_rules, suite
+from spark_jobs.silver.members import build_new_members
+
+
+@dataclass
+class Outcome:
+    """What a load did."""
+
+    records: list[DeliveryRecord] = field(default_factory=list)
+    built: list[date] = field(default_factory=list)
+    published: list[date] = field(default_factory=list)
+    blocked: dict[date, list[str]] = field(default_factory=dict)
+    revision: int | None = None
+
+
+def load(run: Run, days: list[date], feeds: list[str] | None = None) -> Outcome:
+    """Load `days` (all feeds, or only `feeds`) and publish what is complete."""
+    outcome = Outcome()
+    with run.timed("land and bronze"):
+        plans = _plan(run, days, feeds)
+        judged = run.in_parallel(lambda work: read_and_judge(run, work), plans, "bronze and verdicts")
+    with run.timed("gate silver"):
+        outcome.records = _gate_silver(run, judged)
+    by_feed = {
+        work.contract.feed: [record for record in outcome.records if record.feed == work.contract.feed]
+        for work in judged
+    }
+    with run.timed("silver"):
+        run.in_parallel(lambda work: settle(run, work, by_feed[work.contract.feed]), judged, "silver and changes")
+        run.ledger.append(outcome.records)
+    outcome.blocked = {day: feeds for day in run.ledger.days() if (feeds := run.ledger.blocking(day))}
+    buildable = _until_first_blocked(run)
+    with run.timed("gold"):
+        outcome.built = [day for day in buildable if not run.ledger.is_done(day, "gold")]
+        if outcome.built:
+            _build_gold(run, outcome.built)
+    unpublished = [
+        day for day in buildable if day != run.ledger.opening_day() and not run.ledger.is_done(day, "published")
+    ]
+    if unpublished:
+        outcome.revision = _publish(run, unpublished)
+        outcome.published = unpublished
+    return outcome
+
+
+def _plan(run: Run, days: list[date], feeds: list[str] | None) -> list[FeedRange]:
+    contracts = [run.catalogue[feed] for feed in feeds] if feeds else list(run.catalogue)
+    found, faults = look_at_all(run.settings.landing, contracts, days)
+    plans = (
+        plan_feed(
+            run,
+            contract,
+            [delivery for delivery in found if delivery.feed == contract.feed],
+            {day: error for (feed, day), error in faults.items() if feed == contract.feed},
+        )
+        for contract in contracts
+    )
+    return [plan for plan in plans if plan is not None]
+
+
+def _gate_silver(run: Run, judged: list[FeedRange]) -> list[DeliveryRecord]:
+    tables = {
+        work.contract.feed: (work.verdicts, feed_rules(work.contract)) for work in judged if work.verdicts is not None
+    }
+    results = run_gate("silver", tables, run.settings.work / "data_docs" / "silver")
+    return [
+        record
+        for work in judged
+        for record in decide(run, work, [result for result in results if result.table == work.contract.feed])
+    ]
+
+
+def _until_first_blocked(run: Run) -> list[date]:
+    """Days in order up to the first that cannot be built: balances, averages and history have no hole behind them."""
+    days = []
+    for day in run.ledger.days():
+        if run.ledger.blocking(day):
+            break
+        days.append(day)
+    return days
+
+
+def _silver_days(run: Run, days: list[date]):
+    """Accessor for slices of exactly `days`; a feed that was never delivered is an empty frame of its contract's columns."""
+
+    def slices(feed: str) -> DataFrame:
+        return run.lake.read("silver", feed, days)
+
+    return slices
+
+
+def _build_gold(run: Run, days: list[date]) -> None:
+    metadata = {"run": run.number, "days": [str(day) for day in days]}
+    silver = _silver_days(run, days)
+    known = None
+    if run.lake.exists("silver", "customer_members"):
+        known = run.lake.read("silver", "customer_members").where(f"business_date < date'{min(days)}'")
+    run.lake.replace_days(
+        build_new_members(sightings(silver), known).coalesce(1), "silver", "customer_members", days, metadata
+    )
+    members = run.lake.read("silver", "customer_members")
+    frames = build_gold(silver, members, days, run.settings.margin_watch_line)
+    run.in_parallel(
+        lambda name: run.lake.replace_days(frames[name].coalesce(2), "gold", name, days, metadata), frames, "gold"
+    )
+    calendar = build_calendar(run.spark, run.calendar, run.ledger.days(), run.ledger.opening_day())
+    run.lake.replace_all(calendar, "gold", "calendar", metadata)
+    with run.timed("gate gold"):
+        _stop_on_failure(run, "gold", {name: run.lake.read("gold", name, days) for name in frames})
+    for frame in frames.values():
+        frame.unpersist()
+    run.ledger.mark_done(days, "gold", run.number)
+
+
+def _stop_on_failure(run: Run, layer: str, frames: dict[str, DataFrame]) -> None:
+    """Gate a layer whose rules only stop or warn. Raises GateError C360-257 naming every broken rule."""
+    tables = {}
+    for name, frame in frames.items():
+        rules = suite(layer, name)
+        helpers = [helper for rule in rules if (helper := rule.helper()) is not None]
+        tables[name] = (frame.select("*", *helpers), rules)
+    results = run_gate(layer, tables, run.settings.work / "data_docs" / layer)
+    broken = [result for result in results if result.unexpected and result.rule.severity == "stop"]
+    if broken:
+        listed = "; ".join(
+            f"{item.table}: {item.rule.message} in {item.unexpected:,} of {item.rows:,} rows" for item in broken[:8]
+        )
+        raise GateError(
+            "C360-257", f"{len(broken)} rules of the {layer} layer are broken: {listed}", where=f"layer {layer}",
+            kept="everything before; yesterday stays published", next_step="c360 status, correct the delivery, then load again",
+        )  # fmt: skip
+
+
+def _publish(run: Run, days: list[date]) -> int:
+    with run.timed("dbt"):
+        build_candidate(run, days)
+    with run.timed("gate marts"):
+        name = candidate_name(run)
+        _stop_on_failure(
+            run, "marts", {mart: run.spark.table(f"{name}.{mart}").where(in_days(days, MARTS[mart])) for mart in MARTS}
+        )
+    with run.timed("publish"):
+        revision = next_revision(run)
+        add_revision(run, days, revision)
+        record_publication(run, days, revision)
+        duckdb_store.write_revision(run.lake.root, run.settings.published, revision)
+        duckdb_store.point_at(run.settings.published, revision, run.settings.revisions_kept)
+        run.ledger.mark_done(days, "published", run.number)
+        drop_candidate(run)
+    return revision

@@ -1,0 +1,31 @@
+"""`c360 simulate`: the one door from the command line to the invented broker."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from rich.console import Console
+
+import simulator
+from simulator import faults as plantable
+from spark_jobs.config import Settings
+from spark_jobs.errors import ConfigurationError
+
+
+def run_simulation(
+    settings: Settings, customers: int, days: int, seed: int, start: date, faults: list[str], console: Console
+) -> None:
+    """Write home/landing and home/truth. Raises ConfigurationError C360-108 for an unknown fault."""
+    if "list" in faults:
+        for name, plant in plantable.FAULTS.items():
+            console.print(f"{name:<30} {(plant.__doc__ or '').strip().splitlines()[0]}", markup=False)
+        return
+    unknown = [name for name in faults if name not in plantable.FAULTS]
+    if unknown:
+        raise ConfigurationError(
+            "C360-108", f"there is no fault {', '.join(unknown)}", next_step="c360 simulate --fault list"
+        )
+    summary = simulator.simulate(settings.home, customers=customers, days=days, seed=seed, start=start)
+    for name in faults:
+        plantable.plant(settings.landing, name, seed=seed)
+    console.print(f"{summary}", markup=False)

@@ -1,0 +1,51 @@
+"""Start and end of a run: lock, session, ledger; the one place where a process turns into a `Run`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from spark_jobs.config import Settings
+from spark_jobs.context import Run
+from spark_jobs.contracts import load_catalogue
+from spark_jobs.ingest.bronze import PrivateMeans
+from spark_jobs.ingest.vault import Vault, load_keys
+from spark_jobs.io import Lake
+from spark_jobs.ledger import Ledger
+from spark_jobs.lock import writer_lock
+from spark_jobs.session import build_session
+from spark_jobs.trading_calendar import trading_calendar
+
+
+@contextmanager
+def start_run(settings: Settings, purpose: str, console: Console) -> Iterator[Run]:
+    """Hold the lock, start Spark, complete the ledger after a crash, and clean up scratch at the end."""
+    with writer_lock(settings.work, purpose):
+        started = time.perf_counter()
+        catalogue = load_catalogue()
+        spark = build_session(settings)
+        lake = Lake(spark, settings.lake)
+        ledger = Ledger(lake, catalogue)
+        marker = settings.work / "load.running.json"
+        if marker.is_file():
+            ledger.recover()
+        number = ledger.last_run + 1
+        marker.write_text(json.dumps({"run": number, "process": os.getpid()}), encoding="utf-8")
+        staging = settings.work / "staging"
+        keys = load_keys(settings.vault, os.environ)
+        columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=console, transient=True) as progress:
+            private = PrivateMeans(keys, Vault(settings.vault, keys), staging)
+            calendar = trading_calendar(settings.calendar_overrides)
+            run = Run(number, settings, spark, lake, catalogue, ledger, calendar, private, progress)
+            run.seconds["session"] = time.perf_counter() - started
+            yield run
+        shutil.rmtree(staging, ignore_errors=True)
+        marker.unlink(missing_ok=True)

@@ -1,0 +1,66 @@
+"""The state of every day × feed, read straight from the ledger's tables without starting Spark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from spark_jobs.config import Settings
+from spark_jobs.errors import InfrastructureError
+from spark_jobs.publish.duckdb_store import connect_delta, current
+
+_MARKS = {"loaded": "[green]●[/]", "held": "[red]■[/]", "missing": "[yellow]○[/]"}
+
+
+def read_status(settings: Settings) -> dict[str, Any]:
+    """Deliveries in force, days published, and the pointer. Raises InfrastructureError C360-535 for a lake on another file system."""
+    root = settings.lake.removeprefix("file://").removeprefix("file:")
+    if "://" in root:
+        raise InfrastructureError(
+            "C360-535", "status reads a lake on this machine's file system", next_step="ask the ledger tables in Spark"
+        )
+    now = current(settings.published)
+    published = {"revision": now.revision, "as_of_date": now.as_of_date.isoformat()} if now else None
+    if not (Path(root) / "meta" / "deliveries").is_dir():
+        return {"deliveries": [], "published_days": [], "published": published}
+    with connect_delta() as connection:
+        cursor = connection.execute(
+            f"select feed, business_date::varchar as business_date, delivery_number, status, rows_read, rows_kept, rows_quarantined, "
+            f"rows_duplicate, code, what from delta_scan('{root}/meta/deliveries') "
+            f"qualify row_number() over (partition by feed, business_date order by run desc, delivery_number desc) = 1 order by 2, 1"
+        )
+        names = [column[0] for column in cursor.description]
+        deliveries = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        days = []
+        if (Path(root) / "meta" / "publications").is_dir():
+            days = connection.execute(
+                f"select business_date::varchar, max(revision) from delta_scan('{root}/meta/publications') group by 1 order by 1"
+            ).fetchall()
+    return {
+        "deliveries": deliveries,
+        "published_days": [{"business_date": day, "revision": revision} for day, revision in days],
+        "published": published,
+    }
+
+
+def show(found: dict[str, Any], console: Console) -> None:
+    days = sorted({row["business_date"] for row in found["deliveries"]})[-12:]
+    revisions = {row["business_date"]: row["revision"] for row in found["published_days"]}
+    table = Table(title="● loaded   ■ held   ○ missing", show_footer=True)
+    table.add_column("feed", footer="published in revision")
+    for day in days:
+        table.add_column(day[5:], justify="center", footer=str(revisions.get(day, "–")))
+    for feed in sorted({row["feed"] for row in found["deliveries"]}):
+        states = {row["business_date"]: row["status"] for row in found["deliveries"] if row["feed"] == feed}
+        table.add_row(feed, *(_MARKS.get(states.get(day, ""), "·") for day in days))
+    console.print(table)
+    for row in found["deliveries"]:
+        if row["status"] != "loaded":
+            console.print(f"{row['code']} {row['business_date']} {row['feed']}: {row['what']}", markup=False)
+    now = found["published"]
+    console.print(
+        f"published: revision {now['revision']}, as of {now['as_of_date']}" if now else "nothing has been published yet"
+    )

@@ -1,0 +1,174 @@
+"""The run ledger: what was delivered, what became of it, and how far each day has come.
+
+`meta.deliveries` has one row per (feed, business_date, delivery_number); the newest row of a feed and day is in force.
+`meta.days` has one row per (business_date, step, run): the step is done for the inputs named by `digest`.
+A feed's row is also in the metadata of the commit that wrote its silver slice, so after a crash the table is completed from the log.
+
+A day's digest covers every delivery in force on it and the digest of the day before: a correction of Tuesday makes Wednesday's gold
+stale too, which is what averages and carried states need.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from spark_jobs.contracts import Catalogue
+from spark_jobs.io import Lake
+
+DELIVERIES_SCHEMA = (
+    "feed string, business_date date, delivery_number int, run int, status string, digest string, is_opening boolean, rows_read long, "
+    "rows_kept long, rows_quarantined long, rows_duplicate long, code string, what string, detail string"
+)
+DAYS_SCHEMA = "business_date date, step string, digest string, run int"
+
+
+@dataclass(frozen=True)
+class DeliveryRecord:
+    """One feed on one day. status: `loaded`, `held` (a gate stopped it) or `missing` (not delivered, or not readable).
+
+    `detail` is JSON: the counts per file and rule and the control totals.
+    """
+
+    feed: str
+    business_date: date
+    delivery_number: int
+    run: int
+    status: str
+    digest: str = ""
+    is_opening: bool = False
+    rows_read: int = 0
+    rows_kept: int = 0
+    rows_quarantined: int = 0
+    rows_duplicate: int = 0
+    code: str = ""
+    what: str = ""
+    detail: str = field(default="{}", repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"business_date": self.business_date.isoformat()}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> DeliveryRecord:
+        return cls(**(values | {"business_date": date.fromisoformat(values["business_date"])}))
+
+
+class Ledger:
+    """The ledger of one lake, read once and kept in step by this process."""
+
+    def __init__(self, lake: Lake, catalogue: Catalogue) -> None:
+        self._lake, self._catalogue = lake, catalogue
+        self._records: dict[tuple[str, date], DeliveryRecord] = {}
+        self._days: dict[tuple[date, str], str] = {}
+        self.last_run = 0
+        if lake.exists("meta", "deliveries"):
+            rows = lake.read("meta", "deliveries").collect()
+            for row in sorted(rows, key=lambda row: (row.run, row.delivery_number)):
+                self._remember(DeliveryRecord(**row.asDict()))
+        if lake.exists("meta", "days"):
+            for row in sorted(lake.read("meta", "days").collect(), key=lambda row: row.run):
+                self._days[row.business_date, row.step] = row.digest
+                self.last_run = max(self.last_run, row.run)
+
+    def _remember(self, record: DeliveryRecord) -> None:
+        self._records[record.feed, record.business_date] = record
+        self.last_run = max(self.last_run, record.run)
+
+    def record(self, feed: str, day: date) -> DeliveryRecord | None:
+        return self._records.get((feed, day))
+
+    def records(self, day: date | None = None) -> list[DeliveryRecord]:
+        chosen = [record for record in self._records.values() if day is None or record.business_date == day]
+        return sorted(chosen, key=lambda record: (record.business_date, record.feed))
+
+    def days(self) -> list[date]:
+        return sorted({day for _, day in self._records})
+
+    def loaded_days(self, feed: str) -> list[date]:
+        return sorted(
+            day for (name, day), record in self._records.items() if name == feed and record.status == "loaded"
+        )
+
+    def opening_day(self) -> date | None:
+        return min((record.business_date for record in self._records.values() if record.is_opening), default=None)
+
+    def append(self, records: list[DeliveryRecord]) -> None:
+        """Add records in one commit. Records equal to those in force are left out, so a re-run writes nothing."""
+        new = [record for record in records if self._differs(record)]
+        if not new:
+            return
+        frame = self._lake.spark.createDataFrame([tuple(asdict(record).values()) for record in new], DELIVERIES_SCHEMA)
+        self._lake.append(frame.coalesce(1), "meta", "deliveries", {"run": max(record.run for record in new)})
+        for record in new:
+            self._remember(record)
+
+    def _differs(self, record: DeliveryRecord) -> bool:
+        known = self.record(record.feed, record.business_date)
+        return known is None or (known.status, known.digest, known.what) != (record.status, record.digest, record.what)
+
+    def recover(self) -> int:
+        """Complete the table from the silver tables' own commits, after a run that ended between the two. Returns rows added."""
+        found = []
+        for contract in self._catalogue:
+            if self._lake.exists("silver", contract.feed):
+                for _, metadata in self._lake.commits("silver", contract.feed, last=3):
+                    if metadata.get("run", 0) > self.last_run:
+                        found += [DeliveryRecord.from_json(values) for values in metadata.get("deliveries", [])]
+        self.append(found)
+        return len(found)
+
+    def digest(self, day: date) -> str:
+        """Names everything day `day` rests on; changes when any delivery up to it changes."""
+        text = ""
+        for known in (other for other in self.days() if other <= day):
+            inputs = [
+                (record.feed, record.status, record.digest)
+                for record in self.records(known)
+                if record.status == "loaded"
+            ]
+            text = hashlib.sha256(json.dumps([text, known.isoformat(), inputs]).encode()).hexdigest()
+        return text
+
+    def is_done(self, day: date, step: str) -> bool:
+        return self._days.get((day, step)) == self.digest(day)
+
+    def mark_done(self, days: list[date], step: str, run: int) -> None:
+        """Record in one commit that `step` is done for `days` and their present inputs."""
+        rows = [(day, step, self.digest(day), run) for day in days]
+        frame = self._lake.spark.createDataFrame(rows, DAYS_SCHEMA).coalesce(1)
+        self._lake.append(frame, "meta", "days", {"run": run, "step": step})
+        self._days.update({(day, step): digest for day, _, digest, _ in rows})
+        self.last_run = max(self.last_run, run)
+
+    def blocking(self, day: date) -> list[str]:
+        """Feeds with `if_missing: hold` that are not loaded for `day`: while there are any, the day cannot be built."""
+        loaded = {record.feed for record in self.records(day) if record.status == "loaded"}
+        return [
+            contract.feed
+            for contract in self._catalogue
+            if contract.if_missing == "hold" and contract.feed not in loaded
+        ]
+
+    def stale_feeds(self, day: date) -> dict[str, date | None]:
+        """Feeds with `if_missing: carry` not loaded for `day`, with the day their state comes from (None: never loaded)."""
+        loaded = {record.feed for record in self.records(day) if record.status == "loaded"}
+        return {
+            contract.feed: max((known for known in self.loaded_days(contract.feed) if known < day), default=None)
+            for contract in self._catalogue
+            if contract.if_missing == "carry" and contract.feed not in loaded
+        }
+
+
+def totals(records: list[DeliveryRecord]) -> dict[str, int]:
+    return {
+        name: sum(getattr(record, name) for record in records)
+        for name in ("rows_read", "rows_kept", "rows_quarantined", "rows_duplicate")
+    }
+
+
+def as_decimal(text: str | None) -> Decimal:
+    return Decimal(text or "0")

@@ -1,0 +1,82 @@
+"""dbt builds the marts of the load's days into a candidate no reader sees."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from datetime import date
+from pathlib import Path
+
+from spark_jobs.config import PROJECT
+from spark_jobs.context import Run
+from spark_jobs.errors import GateError
+from spark_jobs.gold.tables import TABLES
+
+DBT_PROJECT = PROJECT / "dbt_project"
+MARTS = {
+    "mart_customer_profile": "as_of_date",
+    "mart_customer_account": "as_of_date",
+    "mart_customer_holding": "as_of_date",
+    "mart_commission_customer_day": "business_date",
+    "mart_commission_employee_month": "as_of_date",
+    "mart_commission_branch_month": "as_of_date",
+}
+"""Each mart and the column that says for which day its rows speak."""
+MONTH_MARTS = ("mart_commission_employee_month", "mart_commission_branch_month")
+
+
+def candidate_name(run: Run) -> str:
+    return f"candidate_{run.number:06d}"
+
+
+def build_candidate(run: Run, days: list[date]) -> None:
+    """Run and test every model for `days`. Raises GateError C360-256 naming the models or tests that failed."""
+    # dbt and its adapter read the environment and the process' arguments at import.
+    os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
+    from dbt.cli.main import dbtRunner
+
+    name = candidate_name(run)
+    run.lake.register("gold", TABLES)
+    run.spark.sql(f"create database if not exists {name} location '{run.lake.root}/candidate/{name}'")
+    variables = {
+        "candidate_schema": name,
+        "first_date": min(days).isoformat(),
+        "last_date": max(days).isoformat(),
+        "opening_date": run.ledger.opening_day().isoformat(),
+        "relation_lag_trading_days": run.settings.relation_lag_trading_days,
+    }
+    target = (run.settings.work / "dbt").resolve()
+    ansi = run.spark.conf.get("spark.sql.ansi.enabled")
+    try:
+        outcome = dbtRunner().invoke(
+            ["build", "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT), "--target-path", str(target),
+             "--log-path", str(run.settings.logs.resolve() / "dbt"), "--vars", json.dumps(variables), "--threads",
+             str(run.settings.threads), "--quiet", "--no-use-colors"]
+        )  # fmt: skip
+    finally:
+        # dbt-spark switches it off for the whole shared session.
+        run.spark.conf.set("spark.sql.ansi.enabled", ansi)
+    if outcome.exception is not None:
+        raise GateError(
+            "C360-256", f"dbt could not run: {type(outcome.exception).__name__}", where=str(outcome.exception).splitlines()[0][:300],
+            kept="gold; yesterday stays published", next_step=f"read {run.settings.logs / 'dbt' / 'dbt.log'}",
+        )  # fmt: skip
+    failed = [
+        item.node.name
+        for item in outcome.result.results
+        if item.status not in ("success", "pass", "warn", "skipped", "no-op")
+    ]
+    if not outcome.success or failed:
+        raise GateError(
+            "C360-256", f"{len(failed)} models or tests of the marts failed: {', '.join(failed[:6])}",
+            where=f"business dates {min(days)} to {max(days)}", kept="gold; yesterday stays published",
+            next_step=f"read {run.settings.logs / 'dbt' / 'dbt.log'}, then load again",
+        )  # fmt: skip
+
+
+def drop_candidate(run: Run) -> None:
+    """Forget the candidate and its files; what was published from it lives on in the marts."""
+    name = candidate_name(run)
+    run.spark.sql(f"drop database if exists {name} cascade")
+    shutil.rmtree(Path(run.lake.path("candidate", name).removeprefix("file:")), ignore_errors=True)

@@ -1,0 +1,147 @@
+"""The embedded store: one DuckDB file a revision, and a pointer that is replaced in one step.
+
+`published/revisions/<revision>.duckdb` holds every published day of every mart in its newest revision; `published/current.json` names
+the file in force. A reader that has a file open keeps reading it; the newest `revisions_kept` files stay for rollback.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from datetime import date
+from importlib import resources
+from pathlib import Path
+
+import duckdb
+
+from spark_jobs.errors import InfrastructureError
+from spark_jobs.publish.candidate import MARTS, MONTH_MARTS
+
+_KEYS = {
+    "mart_customer_profile": "customer_id, as_of_date",
+    "mart_customer_account": "customer_id, as_of_date",
+    "mart_customer_holding": "customer_id, as_of_date",
+    "mart_commission_customer_day": "customer_id, business_date",
+    "mart_commission_employee_month": "employee_id, commission_month",
+    "mart_commission_branch_month": "branch_id, commission_month",
+}
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the pointer names."""
+
+    revision: int
+    file: Path
+    as_of_date: date
+
+
+def connect_delta(database: str = ":memory:") -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection that can `delta_scan`; the extension comes from its wheel, without network."""
+    connection = duckdb.connect(database)
+    folder = resources.files("duckdb_extension_delta")
+    found = next(iter(sorted(Path(str(folder)).rglob("delta.duckdb_extension"))), None)
+    if found is None:
+        raise InfrastructureError("C360-530", "DuckDB's Delta extension is not installed", next_step="make setup")
+    connection.execute(f"load '{found}'")
+    return connection
+
+
+def write_revision(lake_root: str, published: Path, revision: int) -> Path:
+    """Build the file of `revision` from the published marts. A crash leaves only a `.part` file no pointer names.
+
+    Rows, totals and keys of every table are checked inside the file against the Delta tables. Raises InfrastructureError C360-531.
+    """
+    if re.match(r"^(?!file:)\w+://", lake_root):
+        raise InfrastructureError(
+            "C360-532",
+            "the embedded store needs a lake on this machine's file system",
+            next_step="set C360_LAKE_ROOT to a file: path",
+        )
+    root = lake_root.removeprefix("file://").removeprefix("file:")
+    folder = published / "revisions"
+    folder.mkdir(parents=True, exist_ok=True)
+    part, final = folder / f"{revision:06d}.duckdb.part", folder / f"{revision:06d}.duckdb"
+    part.unlink(missing_ok=True)
+    connection = connect_delta(str(part))
+    try:
+        in_force = f"(select business_date, max(revision) as revision from delta_scan('{root}/meta/publications') group by business_date)"
+        connection.execute(f"create table publication as select * from {in_force} order by business_date")
+        for mart, day in MARTS.items():
+            newest_of_month = (
+                "qualify as_of_date = max(as_of_date) over (partition by commission_month)"
+                if mart in MONTH_MARTS
+                else ""
+            )
+            connection.execute(
+                f"create table {mart} as select mart.* exclude (revision) from delta_scan('{root}/marts/{mart}') as mart "
+                f"inner join publication on mart.{day} = publication.business_date and mart.revision = publication.revision "
+                f"{newest_of_month} order by {_KEYS[mart]}"
+            )
+        for mart in MARTS:
+            doubled = connection.execute(
+                f"select count(*) from (select {_full_key(mart)} from {mart} group by all having count(*) > 1)"
+            ).fetchone()[0]
+            if doubled:
+                raise InfrastructureError(
+                    "C360-531",
+                    f"{mart} has {doubled:,} keys twice in the published file",
+                    kept="the file published before",
+                )
+        connection.execute("create index profile_by_customer on mart_customer_profile (customer_id)")
+        connection.execute("create index profile_by_phone on mart_customer_profile (mobile_phone_token)")
+        connection.execute("checkpoint")
+    finally:
+        connection.close()
+    os.replace(part, final)
+    return final
+
+
+def _full_key(mart: str) -> str:
+    return {
+        "mart_customer_profile": "customer_id, as_of_date",
+        "mart_customer_account": "business_line, account_id, as_of_date",
+        "mart_customer_holding": "business_line, account_id, instrument_id, position_side, as_of_date",
+        "mart_commission_customer_day": "customer_id, business_line, business_date",
+        "mart_commission_employee_month": "employee_id, commission_month",
+        "mart_commission_branch_month": "branch_id, commission_month",
+    }[mart]
+
+
+def point_at(published: Path, revision: int, keep: int) -> Published:
+    """Make `revision` the one in force, in one step, and forget the oldest files."""
+    file = published / "revisions" / f"{revision:06d}.duckdb"
+    if not file.is_file():
+        raise InfrastructureError("C360-533", f"revision {revision} is not kept any more", next_step="c360 status")
+    with duckdb.connect(str(file), read_only=True) as connection:
+        newest = connection.execute("select max(business_date) from publication").fetchone()[0]
+    pointer, part = published / "current.json", published / "current.json.part"
+    with part.open("w", encoding="utf-8") as stream:
+        json.dump({"revision": revision, "file": f"revisions/{file.name}", "as_of_date": newest.isoformat()}, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(part, pointer)
+    kept = sorted((published / "revisions").glob("*.duckdb"))
+    for old in kept[: max(0, len(kept) - keep)]:
+        if old != file:
+            old.unlink()
+    return Published(revision, file, newest)
+
+
+def current(published: Path) -> Published | None:
+    """What is published now; None before the first publication."""
+    pointer = published / "current.json"
+    if not pointer.is_file():
+        return None
+    values = json.loads(pointer.read_text(encoding="utf-8"))
+    return Published(values["revision"], published / values["file"], date.fromisoformat(values["as_of_date"]))
+
+
+def open_published(published: Path) -> duckdb.DuckDBPyConnection:
+    """The published day, read only. Raises InfrastructureError C360-534 before the first publication."""
+    now = current(published)
+    if now is None:
+        raise InfrastructureError("C360-534", "nothing has been published yet", next_step="make load")
+    return duckdb.connect(str(now.file), read_only=True)

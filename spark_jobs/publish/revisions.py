@@ -1,0 +1,55 @@
+"""Candidate → marts: every published revision of a day is kept, keyed (day, revision); a correction adds one.
+
+`meta.publications` has one row per (business_date, revision) in the order of publication: the newest revision of a day is in force.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+
+from pyspark.sql import functions as F
+
+from spark_jobs.context import Run
+from spark_jobs.io import in_days
+from spark_jobs.publish.candidate import MARTS, candidate_name
+
+PUBLICATIONS_SCHEMA = "business_date date, revision int, run int, digest string, stale_feeds string"
+
+
+def next_revision(run: Run) -> int:
+    if not run.lake.exists("meta", "publications"):
+        return 1
+    return (run.lake.read("meta", "publications").agg(F.max("revision")).first()[0] or 0) + 1
+
+
+def add_revision(run: Run, days: list[date], revision: int) -> None:
+    """Append the candidate's days to the marts. Repeating it after a crash replaces exactly the same rows."""
+    name = candidate_name(run)
+
+    def one(mart: str) -> None:
+        column = MARTS[mart]
+        frame = run.spark.table(f"{name}.{mart}").where(in_days(days, column)).withColumn("revision", F.lit(revision))
+        (
+            frame.coalesce(1)
+            .write.format("delta")
+            .mode("overwrite")
+            .partitionBy(column, "revision")
+            .option("replaceWhere", f"revision = {revision}")
+            .option("mergeSchema", "true")
+            .option("userMetadata", json.dumps({"run": run.number, "revision": revision}))
+            .save(run.lake.path("marts", mart))
+        )
+
+    run.in_parallel(one, MARTS, "publish marts")
+
+
+def record_publication(run: Run, days: list[date], revision: int) -> None:
+    """The commit that makes the revision count."""
+    rows = [
+        (day, revision, run.number, run.ledger.digest(day),
+         json.dumps({feed: known.isoformat() if known else None for feed, known in run.ledger.stale_feeds(day).items()}))
+        for day in days
+    ]  # fmt: skip
+    frame = run.spark.createDataFrame(rows, PUBLICATIONS_SCHEMA).coalesce(1)
+    run.lake.append(frame, "meta", "publications", {"run": run.number, "revision": revision})

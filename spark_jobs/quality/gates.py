@@ -1,0 +1,127 @@
+"""Gates: Great Expectations decides whether a layer may go on.
+
+A gate takes frames before the split, makes native expectations from the same rules that split the rows, and compares: where
+GX counts other rows than the Spark verdict did, the rule is broken, not the data. Results and data docs hold counts and never a
+customer's value (`partial_unexpected_count` is 0).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyspark.sql import DataFrame
+
+from spark_jobs.errors import GateError
+from spark_jobs.quality.rules import Rule
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """What one rule met in one table. `unexpected`: rows that broke it, of `rows`."""
+
+    layer: str
+    table: str
+    rule: Rule
+    rows: int
+    unexpected: int
+
+
+def run_gate(layer: str, tables: Mapping[str, tuple[DataFrame, list[Rule]]], docs_folder: Path) -> list[GateResult]:
+    """Validate every table of a layer and build its data docs once.
+
+    Frames carry the helper columns of their rules. Raises GateError C360-251 when a rule cannot be evaluated.
+    """
+    chosen = {name: pair for name, pair in tables.items() if pair[1]}
+    if not chosen:
+        return []
+    import great_expectations as gx
+
+    context = _context(docs_folder)
+    source = context.data_sources.add_spark(name=layer, persist=False)
+    definitions, rules = [], {}
+    for name, (frame, table_rules) in sorted(chosen.items()):
+        suite = gx.ExpectationSuite(name=f"{layer}.{name}")
+        for rule in table_rules:
+            suite.add_expectation(_expectation(rule))
+            rules[suite.name, rule.name] = rule
+        context.suites.add(suite)
+        batch = source.add_dataframe_asset(name=name).add_batch_definition_whole_dataframe("range")
+        definition = gx.ValidationDefinition(name=f"{layer}.{name}", data=batch, suite=suite)
+        definitions.append((context.validation_definitions.add(definition), frame, name, suite.name))
+    results = []
+    for definition, frame, name, suite_name in definitions:
+        outcome = definition.run(
+            batch_parameters={"dataframe": frame},
+            result_format={"result_format": "BASIC", "partial_unexpected_count": 0},
+        )
+        results += [
+            _read(layer, name, rules[suite_name, item.expectation_config.meta["rule"]], item)
+            for item in outcome.results
+        ]
+    context.build_data_docs()
+    return results
+
+
+def _context(docs_folder: Path):
+    import great_expectations as gx
+
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    context.add_data_docs_site(
+        "local",
+        {
+            "class_name": "SiteBuilder",
+            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+            "store_backend": {
+                "class_name": "TupleFilesystemStoreBackend",
+                "base_directory": str(docs_folder.resolve()),
+            },
+        },
+    )
+    for site in list(context.get_site_names()):
+        if site != "local":
+            context.delete_data_docs_site(site)
+    return context
+
+
+def _expectation(rule: Rule):
+    import great_expectations.expectations as gxe
+
+    meta = {"rule": rule.name, "version": rule.version, "severity": rule.severity, "message": rule.message}
+    shared = {"column": rule.tested_column, "meta": meta}
+    match rule.kind:
+        case "not_null":
+            return gxe.ExpectColumnValuesToNotBeNull(**shared)
+        case "holds":
+            return gxe.ExpectColumnValuesToBeInSet(**shared, value_set=[True])
+        case "in_set":
+            return gxe.ExpectColumnValuesToBeInSet(**shared, value_set=rule.arguments["values"])
+        case "matches":
+            return gxe.ExpectColumnValuesToMatchRegex(**shared, regex=rule.arguments["pattern"])
+        case _:
+            return gxe.ExpectColumnValuesToBeBetween(
+                **shared, min_value=rule.arguments.get("min"), max_value=rule.arguments.get("max")
+            )
+
+
+def _read(layer: str, table: str, rule: Rule, item) -> GateResult:
+    """`success` alone is not enough: a checkpoint that could not evaluate an expectation does not raise."""
+    exception = item.exception_info or {}
+    raised = exception.get("raised_exception") or any(
+        isinstance(value, dict) and value.get("raised_exception") for value in exception.values()
+    )
+    if raised or "unexpected_count" not in item.result:
+        raise GateError(
+            "C360-251",
+            f"the rule {rule.name} could not be evaluated: the rule is broken, not the data",
+            where=f"{layer}.{table}, column {rule.column}",
+            kept="the layer before it; nothing was published",
+            next_step="correct the rule under expectations/suites, then load again",
+        )
+    return GateResult(layer, table, rule, int(item.result["element_count"]), int(item.result["unexpected_count"]))

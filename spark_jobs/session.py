@@ -1,0 +1,83 @@
+"""The one SparkSession of a process, for any master; nothing else knows where Spark runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from spark_jobs import formats
+from spark_jobs.config import PROJECT, Settings
+
+DELTA_PACKAGE = "io.delta:delta-spark_4.1_2.13:4.4.0"
+JARS = Path(os.environ.get("C360_JARS", PROJECT / ".jars"))
+
+LOGGING = Path(__file__).parent / "log4j2.properties"
+
+# Small tables, many of them: what costs here is the fixed price of every table, job and commit.
+_TUNING = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.catalogImplementation": "in-memory",
+    "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.databricks.delta.stats.collect": "true",
+    "spark.databricks.delta.properties.defaults.logRetentionDuration": "interval 400 days",
+    "spark.databricks.delta.properties.defaults.checkpointInterval": "20",
+    "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.sql.adaptive.enabled": "true",
+    "spark.python.worker.reuse": "true",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.scheduler.mode": "FAIR",
+    "spark.sql.debug.maxToStringFields": "25",
+    "spark.redaction.regex": "(?i)secret|password|token|key",
+}
+
+
+def build_session(settings: Settings, name: str = "c360") -> SparkSession:
+    """A session with Delta and the file formats of `spark_jobs.formats` registered."""
+    scratch = (settings.work / "spark").resolve()
+    scratch.mkdir(parents=True, exist_ok=True)
+    # The workers need this project's packages; on a cluster the variable names the interpreter there.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder.appName(name).master(settings.spark_master)
+    jars = sorted(JARS.glob("*.jar"))
+    if jars:
+        builder = builder.config("spark.jars", ",".join(str(jar) for jar in jars))
+    else:
+        builder = builder.config("spark.jars.packages", DELTA_PACKAGE).config("spark.jars.ivy", str(JARS / "ivy"))
+    for key, value in _TUNING.items():
+        builder = builder.config(key, value)
+    spark = (
+        builder.config("spark.driver.memory", settings.driver_memory)
+        .config("spark.sql.shuffle.partitions", str(settings.shuffle_partitions))
+        .config("spark.local.dir", str(scratch))
+        .config("spark.sql.warehouse.dir", str(scratch / "warehouse"))
+        .config(
+            "spark.driver.extraJavaOptions",
+            f"-Dderby.system.home={scratch} -Dlog4j2.configurationFile={LOGGING.as_uri()}",
+        )
+        .getOrCreate()
+    )
+    spark.sparkContext.setLogLevel("ERROR")
+    formats.register(spark)
+    return spark
+
+
+def fetch_jars(settings: Settings) -> list[str]:
+    """Resolve Delta once from Maven Central and keep the jars inside the project. Returns their names."""
+    JARS.mkdir(parents=True, exist_ok=True)
+    if not list(JARS.glob("*.jar")):
+        build_session(settings, "c360-jars").stop()
+        # Everything else Delta asks for is in Spark's own jars already, and newer there.
+        for prefix in ("io.delta_", "io.unitycatalog_"):
+            for jar in (JARS / "ivy" / "jars").glob(f"{prefix}*.jar"):
+                jar.rename(JARS / jar.name)
+        shutil.rmtree(JARS / "ivy")
+    return sorted(jar.name for jar in JARS.glob("*.jar"))

@@ -1,0 +1,140 @@
+"""Hold what the warehouse says against what the invented broker's events say: exactly, in both directions."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One truth file and the query that must give the same rows. `query` may use {gold}, the folder of the gold tables."""
+
+    file: str
+    key: tuple[str, ...]
+    query: str
+    drop_zero: tuple[str, ...] = ()
+    """Amounts; a row in which all of them are zero says nothing and may be absent on either side."""
+
+
+_ASSETS = (
+    "cash_amount, securities_amount, restricted_amount, in_transit_amount, fund_amount, credit_asset_amount, credit_debt_amount, "
+    "credit_net_amount, option_equity_amount, total_asset_amount, net_asset_amount"
+)
+_FEES = (
+    "turnover_amount, gross_commission_amount, stamp_duty_amount, transfer_fee_amount, handling_fee_amount, regulatory_fee_amount, "
+    "other_fee_amount, net_commission_amount"
+)
+
+CLAIMS = {
+    claim.file: claim
+    for claim in (
+        Claim(
+            "customers",
+            ("business_date", "customer_id"),
+            "select as_of_date as business_date, customer_id, customer_kind, branch_id, main_staff_employee_id, risk_level, "
+            "risk_test_expiry_date, identity_expiry_date, last_trade_date, "
+            f"{_ASSETS}, average_20d_sum_amount, average_20d_days, average_20d_asset_amount, month_average_sum_amount, "
+            "month_average_days, month_average_asset_amount from mart_customer_profile",
+        ),
+        Claim(
+            "accounts",
+            ("business_date", "business_line", "account_id"),
+            f"select as_of_date as business_date, business_line, account_id, customer_id, {_ASSETS} from mart_customer_account",
+        ),
+        Claim(
+            "holdings",
+            ("business_date", "business_line", "account_id", "instrument_id", "position_side"),
+            "select as_of_date as business_date, business_line, account_id, instrument_id, position_side, quantity, market_value_amount "
+            "from mart_customer_holding",
+        ),
+        Claim(
+            "commission_customer_day",
+            ("business_date", "customer_id", "business_line"),
+            f"select business_date, nullif(customer_id, 'unlinked') as customer_id, business_line, {_FEES} from mart_commission_customer_day",
+        ),
+        Claim(
+            "commission_employee_month",
+            ("commission_month", "employee_id"),
+            "select commission_month, employee_id, gross_commission_amount, net_commission_amount, turnover_amount "
+            "from mart_commission_employee_month",
+            drop_zero=("gross_commission_amount", "net_commission_amount", "turnover_amount"),
+        ),
+        Claim(
+            "commission_branch_month",
+            ("commission_month", "branch_id"),
+            "select commission_month, branch_id, net_commission_amount, account_branch_net_commission_amount "
+            "from mart_commission_branch_month",
+            drop_zero=("net_commission_amount", "account_branch_net_commission_amount"),
+        ),
+        Claim(
+            "credit_risks",
+            ("business_date", "account_id"),
+            "select business_date, account_id, credit_asset_amount, credit_debt_amount, maintenance_ratio, margin_tier "
+            "from delta_scan('{gold}/credit_risks') where business_date in (select business_date from publication)",
+        ),
+        Claim(
+            "option_risks",
+            ("business_date", "account_id"),
+            "select business_date, account_id, option_equity_amount, risk_degree from delta_scan('{gold}/option_risks') "
+            "where business_date in (select business_date from publication)",
+        ),
+        Claim(
+            "cash_flows",
+            ("business_date", "business_line", "account_id", "currency_code", "flow_class"),
+            "select business_date, business_line, account_id, currency_code, flow_class, sum(amount) as amount "
+            "from delta_scan('{gold}/cash_flows') where business_date in (select business_date from publication) group by all",
+        ),
+    )
+}
+
+
+def _plain(value: object) -> object:
+    """Comparable values: decimals as Decimal, everything else as text, empty as None."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, Decimal | int) and not isinstance(value, bool):
+        return Decimal(value)
+    text = str(value)
+    try:
+        return Decimal(text)
+    except ArithmeticError:
+        return text
+
+
+def _keyed(rows: Iterable[dict], claim: Claim) -> dict[tuple, dict]:
+    keyed = {}
+    for row in rows:
+        plain = {name: _plain(value) for name, value in row.items()}
+        if claim.drop_zero and not any(plain[name] for name in claim.drop_zero):
+            continue
+        keyed[tuple(str(row[name] or "") for name in claim.key)] = plain
+    return keyed
+
+
+def read_truth(truth: Path, claim: Claim) -> dict[tuple, dict]:
+    with (truth / f"{claim.file}.csv").open(encoding="utf-8", newline="") as stream:
+        return _keyed(csv.DictReader(stream), claim)
+
+
+def read_answer(connection: duckdb.DuckDBPyConnection, lake: str, claim: Claim) -> dict[tuple, dict]:
+    cursor = connection.execute(claim.query.replace("{gold}", f"{lake}/gold"))
+    names = [column[0] for column in cursor.description]
+    return _keyed((dict(zip(names, row, strict=True)) for row in cursor.fetchall()), claim)
+
+
+def differences(truth: dict[tuple, dict], answer: dict[tuple, dict]) -> Iterator[str]:
+    """One line per difference: a row on one side only, or a value that is not exactly the same."""
+    for key in sorted(truth.keys() - answer.keys()):
+        yield f"{key} is in truth only"
+    for key in sorted(answer.keys() - truth.keys()):
+        yield f"{key} is in the warehouse only"
+    for key in sorted(truth.keys() & answer.keys()):
+        for name, expected in truth[key].items():
+            if answer[key][name] != expected:
+                yield f"{key} {name}: truth {expected}, warehouse {answer[key][name]}"

@@ -1,0 +1,129 @@
+"""The history engine against a plain model: what the slices must be is said in a few lines of Python."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from datetime import date, timedelta
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from spark_jobs.history import build_changes, build_slices, intervals
+
+DAYS = [date(2026, 1, 5) + timedelta(days=offset) for offset in range(4)]
+SCHEMA = "business_date date, key string, value string, deleted boolean"
+
+
+def model(deliveries: dict, withheld: set, incremental: bool) -> dict:
+    """{day: {key: value}} from {day: {key: (value, deleted)} or None where nothing was delivered}."""
+    state, states = {}, {}
+    for day, rows in deliveries.items():
+        if rows is not None:
+            kept_back = {key: state[key] for key in state if (day, key) in withheld}
+            good = {key: pair for key, pair in rows.items() if (day, key) not in withheld}
+            base = dict(state) if incremental else kept_back
+            base.update({key: value for key, (value, _) in good.items()})
+            state = {key: value for key, value in base.items() if not (key in good and good[key][1])}
+        states[day] = dict(state)
+    return states
+
+
+def run_engine(spark: SparkSession, cases: list[dict]) -> dict:
+    """All cases as one frame, with the case in the key, like feeds of one mode and one set of delivered days."""
+    rows = [
+        (day, f"{number}/{key}", value, deleted)
+        for number, case in enumerate(cases)
+        for day, delivered in case["deliveries"].items()
+        for key, (value, deleted) in (delivered or {}).items()
+        if (day, key) not in case["withheld"]
+    ]
+    held = [(day, f"{number}/{key}") for number, case in enumerate(cases) for day, key in case["withheld"]]
+    frame = spark.createDataFrame(rows, SCHEMA).withColumn("_row_hash", F.xxhash64("value", "deleted"))
+    delivered_days = [day for day, delivered in cases[0]["deliveries"].items() if delivered is not None]
+    slices = build_slices(
+        frame,
+        None,
+        spark.createDataFrame(held, "business_date date, key string") if held else None,
+        key=["key"],
+        days=DAYS,
+        delivered_days=delivered_days,
+        incremental=cases[0]["incremental"],
+        delete_flag="deleted",
+    )
+    found: dict = {number: {day: {} for day in DAYS} for number in range(len(cases))}
+    for row in slices.collect():
+        number, key = row.key.split("/")
+        assert key not in found[int(number)][row.business_date], "a key stands twice on one day"
+        found[int(number)][row.business_date][key] = row.value
+    return found
+
+
+@pytest.mark.parametrize("incremental", [False, True])
+@pytest.mark.parametrize("silent_day", [None, 1, 2])
+def test_slices_equal_the_plain_model_for_random_deliveries(spark, incremental, silent_day):
+    chance = random.Random(7)
+    cases = []
+    for _ in range(150):
+        deliveries = {
+            day: None
+            if position == silent_day
+            else {
+                key: (chance.choice(["a", "b", None]), chance.random() < 0.15)
+                for key in "xyz"
+                if chance.random() < 0.7
+            }
+            for position, day in enumerate(DAYS)
+        }
+        withheld = {
+            (day, key) for day, rows in deliveries.items() for key in rows or {} if chance.random() < 0.2
+        }
+        cases.append({"deliveries": deliveries, "withheld": withheld, "incremental": incremental})
+    found = run_engine(spark, cases)
+    for number, case in enumerate(cases):
+        assert found[number] == model(case["deliveries"], case["withheld"], incremental), case
+
+
+def slices_of(spark, states):
+    rows = [(day, key, value, False) for day, state in states.items() for key, value in state.items()]
+    return spark.createDataFrame(rows, SCHEMA).withColumn("_row_hash", F.xxhash64("value"))
+
+
+def test_a_null_that_becomes_a_value_and_back_is_a_change(spark):
+    states = dict(zip(DAYS, [{"x": None}, {"x": "a"}, {"x": None}, {"x": None}], strict=True))
+    changes = build_changes(slices_of(spark, states), None, key=["key"], days=DAYS, previous_day=None)
+    found = [(row.business_date, row._change, row.value) for row in changes.orderBy("business_date").collect()]
+    assert found == [(DAYS[0], "insert", None), (DAYS[1], "update", "a"), (DAYS[2], "update", None)]
+
+
+def test_a_key_that_goes_and_comes_back_has_a_gap(spark):
+    states = dict(zip(DAYS, [{"x": "a"}, {}, {"x": "a"}, {"x": "b"}], strict=True))
+    changes = build_changes(slices_of(spark, states), None, key=["key"], days=DAYS, previous_day=None)
+    found = [(row.valid_from, row.valid_to, row.value) for row in intervals(changes, key=["key"]).orderBy("valid_from").collect()]
+    assert found == [(DAYS[0], DAYS[1], "a"), (DAYS[2], DAYS[3], "a"), (DAYS[3], None, "b")]
+
+
+def test_a_range_gives_the_changes_of_its_days_taken_singly(spark):
+    chance = random.Random(3)
+    states = {day: {key: chance.choice("ab") for key in "uvwxyz" if chance.random() < 0.7} for day in DAYS}
+    slices = slices_of(spark, states).persist()
+    at_once = build_changes(slices, None, key=["key"], days=DAYS, previous_day=None)
+    singly = [
+        build_changes(
+            slices.where(F.col("business_date") == day),
+            slices.where(F.col("business_date") == before) if before else None,
+            key=["key"],
+            days=[day],
+            previous_day=before,
+        )
+        for before, day in itertools.pairwise([None, *DAYS])
+    ]
+
+    def plain(frames):
+        return sorted(
+            (row.business_date, row.key, row._change, str(row.value), str(row._from_date)) for frame in frames for row in frame.collect()
+        )
+
+    assert plain([at_once]) == plain(singly)
+    assert {row[2] for row in plain([at_once])} == {"insert", "update", "delete"}
