@@ -52,6 +52,7 @@ def load(
         datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="load a range, to this date")
     ] = None,
     feed: Annotated[list[str] | None, typer.Option(help="only these feeds")] = None,
+    introduce: Annotated[bool, typer.Option(help="end with three things to try next")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Load business dates through all steps and publish what is complete; without dates, everything that has been delivered."""
@@ -68,6 +69,8 @@ def load(
         print(json.dumps(summary, ensure_ascii=False, indent=2))
     else:
         report.show(summary, console)
+        if introduce:
+            report.show_next_steps(settings, console)
     raise typer.Exit(report.exit_code(summary))
 
 

@@ -20,7 +20,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 class Settings(BaseSettings):
     """Everything a broker may set. Paths are relative to `home`."""
 
-    model_config = SettingsConfigDict(env_prefix="C360_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix="C360_", frozen=True, extra="ignore")
 
     home: Path = Field(Path("."), description="folder that holds landing, lake, vault, published and logs")
     lake_root: str = Field("", description="file:, hdfs: or s3a: root of the Delta lake; empty means home/lake")

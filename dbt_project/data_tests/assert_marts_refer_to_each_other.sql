@@ -1,5 +1,5 @@
--- On the same date a holding has its account and an account's customer has its profile. A warning: what is owned is shown
--- even where the counter forgot the account, and the gates before dbt decide whether that holds the day.
+-- On the same date a holding has its account, and an account's customer its profile. Only a warning: what is owned is
+-- shown even where a counter forgot the account; the gates before dbt decide whether that holds the day.
 {{ config(severity='warn') }}
 
 with profiles as (

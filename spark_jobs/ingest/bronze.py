@@ -28,6 +28,8 @@ from spark_jobs.ingest.privacy import PersonalColumn, tokenise
 from spark_jobs.ingest.vault import Keys, Vault
 
 ORIGIN = ("_source_file", "_source_row", "_parse_error")
+# Below this many bytes a feed is read by the driver: a Python worker takes about a second to start.
+WORKER_BYTES = 64 * 1024 * 1024
 _READERS = {"delimited": DelimitedSource, "dbf": DbfSource, "ofd": OfdSource}
 _SYSTEMS = {"normal": "NOR", "credit": "CRD", "option": "OPT", "fund": "FND"}
 
@@ -44,11 +46,17 @@ class PrivateMeans:
 def read_feed(
     spark: SparkSession, contract: Contract, deliveries: list[tuple[Delivery, int]], private: PrivateMeans
 ) -> DataFrame:
-    """All records of one feed's deliveries (each with its delivery number) as one bronze frame."""
-    if contract.personal_columns:
-        frame = _read_staged(spark, contract, deliveries, private)
-    else:
-        frame = _read_plain(spark, contract, deliveries)
+    """All records of one feed's deliveries (each with its delivery number) as one bronze frame.
+
+    Personal feeds pass the driver, where tokens are made; small ones too, because starting a worker costs more than reading them.
+    """
+    size = sum(path.stat().st_size for path in _paths(deliveries))
+    through_driver = contract.personal_columns or (contract.format != "parquet" and size < WORKER_BYTES)
+    frame = (
+        _read_staged(spark, contract, deliveries, private)
+        if through_driver
+        else _read_by_workers(spark, contract, deliveries)
+    )
     known = {column.source for column in contract.plain_columns}
     columns = [
         (F.col(f"`{column.source}`") if column.source in frame.columns else F.lit(None))
@@ -62,30 +70,33 @@ def read_feed(
         for name in frame.columns
         if name not in known and name not in contract.bronze_columns and not name.startswith("_")
     ]
-    numbers = spark.createDataFrame(
-        [
-            (str(file.path.resolve()), delivery.business_date, number)
-            for delivery, number in deliveries
-            for file in delivery.files
-        ],
-        "_source_path string, business_date date, _delivery_number int",
+    origins = [
+        (F.lit(str(file.path.resolve())), F.struct(F.lit(delivery.business_date), F.lit(number)))
+        for delivery, number in deliveries
+        for file in delivery.files
+    ]
+    origin = F.element_at(F.create_map(*(item for pair in origins for item in pair)), F.col("_source_path"))
+    return frame.withColumn("_origin", origin).select(
+        F.col("_origin").getField("col1").alias("business_date"),
+        F.col("_origin").getField("col2").alias("_delivery_number"),
+        *ORIGIN,
+        *columns,
+        *derived,
+        *extra,
     )
-    return frame.join(F.broadcast(numbers), on="_source_path", how="inner").select(
-        "business_date", "_delivery_number", *ORIGIN, *columns, *derived, *extra
-    )
 
 
-def _paths(deliveries: list[tuple[Delivery, int]]) -> list[str]:
-    return [str(file.path.resolve()) for delivery, _ in deliveries for file in delivery.files]
+def _paths(deliveries: list[tuple[Delivery, int]]) -> list[Path]:
+    return [file.path.resolve() for delivery, _ in deliveries for file in delivery.files]
 
 
-def _read_plain(spark: SparkSession, contract: Contract, deliveries: list[tuple[Delivery, int]]) -> DataFrame:
+def _read_by_workers(spark: SparkSession, contract: Contract, deliveries: list[tuple[Delivery, int]]) -> DataFrame:
+    paths = [str(path) for path in _paths(deliveries)]
     if contract.format != "parquet":
-        return spark.read.format(contract.format).option("paths", json.dumps(_paths(deliveries))).load()
-    # Arrow numbers the records of a Parquet file reliably; Spark's own reader may split it.
+        return spark.read.format(contract.format).option("paths", json.dumps(paths)).load()
     return (
         spark.read.option("mergeSchema", "true")
-        .parquet(*_paths(deliveries))
+        .parquet(*paths)
         .select(
             "*",
             F.regexp_replace(F.input_file_name(), "^file:/*", "/").alias("_source_path"),
@@ -99,18 +110,17 @@ def _read_plain(spark: SparkSession, contract: Contract, deliveries: list[tuple[
 def _read_staged(
     spark: SparkSession, contract: Contract, deliveries: list[tuple[Delivery, int]], private: PrivateMeans
 ) -> DataFrame:
-    """Personal feeds pass through the driver: only tokens, masks and derived facts are written where Spark reads them."""
+    """Decode on the driver; only tokens, masks and derived facts of personal values are written where Spark reads them."""
     folder = private.staging / contract.feed
     folder.mkdir(parents=True, exist_ok=True)
-    staged = []
-    for delivery, _ in deliveries:
-        path = folder / f"{delivery.business_date}.parquet"
-        batches = [
-            _tokenised(contract, delivery.business_date, batch, private) for batch in _decoded(contract, delivery)
-        ]
-        pq.write_table(pa.concat_tables(batches, promote_options="default"), path)
-        staged.append(str(path.resolve()))
-    return spark.read.option("mergeSchema", "true").parquet(*staged)
+    path = folder / f"{deliveries[0][0].business_date}.parquet"
+    batches = [
+        _tokenised(contract, delivery.business_date, batch, private)
+        for delivery, _ in deliveries
+        for batch in _decoded(contract, delivery)
+    ]
+    pq.write_table(pa.concat_tables(batches, promote_options="default"), path)
+    return spark.read.parquet(str(path.resolve()))
 
 
 def _decoded(contract: Contract, delivery: Delivery) -> Iterator[pa.Table]:
@@ -134,6 +144,8 @@ def _decoded(contract: Contract, delivery: Delivery) -> Iterator[pa.Table]:
 
 
 def _tokenised(contract: Contract, as_of: date, batch: pa.Table, private: PrivateMeans) -> pa.Table:
+    if not contract.personal_columns:
+        return batch
     renamed = batch.rename_columns([_our_name(contract, name) for name in batch.column_names])
     subject = contract.key[0] if contract.feed == "reference__employees" else "client_number"
     system = _SYSTEMS.get(contract.line, "EMP")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import date
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from spark_jobs.config import Settings
 from spark_jobs.context import Run
 from spark_jobs.jobs.load import Outcome
 from spark_jobs.ledger import DeliveryRecord, totals
@@ -40,8 +42,14 @@ def summarise(run: Run, days: list[date], outcome: Outcome) -> dict[str, Any]:
         "as_of_date": published.as_of_date.isoformat() if published else None,
         "published_rows": _published_rows(run) if published else {},
         "calendar_days_left": run.calendar.days_left(max(days)),
-        "seconds": {step: round(value, 1) for step, value in run.seconds.items()},
+        "seconds": _set_up_seconds() | {step: round(value, 1) for step, value in run.seconds.items()},
     }
+
+
+def _set_up_seconds() -> dict[str, float]:
+    """What `make` spent on setting up, when it says so."""
+    spent = os.environ.get("C360_SETUP_SECONDS", "")
+    return {"set-up (once)": float(spent)} if spent.isdigit() else {}
 
 
 def _by_feed(records: list[DeliveryRecord]) -> list[dict[str, Any]]:
@@ -93,7 +101,7 @@ def show(summary: dict[str, Any], console: Console) -> None:
 
 def _show_feeds(summary: dict[str, Any], console: Console) -> None:
     table = Table(title=f"What came in, {summary['days'][0]} to {summary['days'][-1]}", show_footer=True)
-    table.add_column("feed", footer="all feeds")
+    table.add_column("feed", footer="all feeds", no_wrap=True)
     for name in _COUNTS:
         table.add_column(name.removeprefix("rows_"), justify="right", footer=f"{summary['rows'][name]:,}")
     table.add_column("adds up", footer="")
@@ -139,6 +147,26 @@ def _show_seconds(summary: dict[str, Any], console: Console) -> None:
     for step, value in summary["seconds"].items():
         table.add_row(step, f"{value:.1f}")
     console.print(table)
+
+
+def show_next_steps(settings: Settings, console: Console) -> None:
+    """Three things to try, with a customer of the published day; the last line of `make load`."""
+    with open_published(settings.published) as connection:
+        row = connection.execute(
+            "select customer_id from mart_customer_profile where as_of_date = (select max(as_of_date) from mart_customer_profile) "
+            "order by total_asset_amount desc, customer_id limit 1"
+        ).fetchone()
+    customer = row[0] if row else ""
+    console.print("Try next:", style="bold")
+    for command, meaning in (
+        (
+            f"""c360 sql "select * from mart_customer_holding where customer_id = '{customer}'\"""",
+            "what the richest customer holds",
+        ),
+        ("c360 status", "every day and feed, and what is published"),
+        ("jupyter lab notebooks", "questions on the published day, answered"),
+    ):
+        console.print(f"  .venv/bin/{command}   # {meaning}", markup=False, soft_wrap=True)
 
 
 def _inner(summary: dict[str, Any]) -> float:

@@ -52,7 +52,7 @@ def build_candidate(run: Run, days: list[date]) -> None:
         outcome = dbtRunner().invoke(
             ["build", "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT), "--target-path", str(target),
              "--log-path", str(run.settings.logs.resolve() / "dbt"), "--vars", json.dumps(variables), "--threads",
-             str(run.settings.threads), "--quiet", "--no-use-colors"]
+             str(run.settings.threads), "--exclude-resource-type", "unit_test", "--quiet", "--no-use-colors"]
         )  # fmt: skip
     finally:
         # dbt-spark switches it off for the whole shared session.
