@@ -7,7 +7,7 @@ CUSTOMERS ?= 120
 DAYS ?= 5
 SEED ?= 1
 
-.PHONY: help setup load test acceptance lint bench docs clean
+.PHONY: help setup load test acceptance lint bench clean
 
 help: ## print every target with one line of help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'

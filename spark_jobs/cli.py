@@ -19,8 +19,10 @@ from spark_jobs.errors import C360Error, ConfigurationError
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Customer-360 profile warehouse for securities brokers."
 )
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+# Where nobody watches, a table must not be squeezed into 80 columns.
+WIDTH = None if sys.stdout.isatty() else 120
+console = Console(highlight=False, width=WIDTH)
+errors = Console(stderr=True, highlight=False, width=WIDTH)
 
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="a business date, yyyy-mm-dd")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON instead of a table")]

@@ -2,7 +2,8 @@
 
 `meta.deliveries` has one row per (feed, business_date, delivery_number); the newest row of a feed and day is in force.
 `meta.days` has one row per (business_date, step, run): the step is done for the inputs named by `digest`.
-A feed's row is also in the metadata of the commit that wrote its silver slice, so after a crash the table is completed from the log.
+A feed's row is also in the metadata of the commit that ended its work (the changes of a state, the slice of events), so after a
+crash the table is completed from the log.
 
 A day's digest covers every delivery in force on it and the digest of the day before: a correction of Tuesday makes Wednesday's gold
 stale too, which is what averages and carried states need.
@@ -14,7 +15,6 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from spark_jobs.contracts import Catalogue
@@ -94,7 +94,9 @@ class Ledger:
         )
 
     def opening_day(self) -> date | None:
-        return min((record.business_date for record in self._records.values() if record.is_opening), default=None)
+        """The baseline, never published: the day delivered as such, otherwise the first one known."""
+        flagged = min((record.business_date for record in self._records.values() if record.is_opening), default=None)
+        return flagged or min(self.days(), default=None)
 
     def append(self, records: list[DeliveryRecord]) -> None:
         """Add records in one commit. Records equal to those in force are left out, so a re-run writes nothing."""
@@ -111,11 +113,12 @@ class Ledger:
         return known is None or (known.status, known.digest, known.what) != (record.status, record.digest, record.what)
 
     def recover(self) -> int:
-        """Complete the table from the silver tables' own commits, after a run that ended between the two. Returns rows added."""
+        """Complete the table from the feeds' own commits, after a run that ended between the two. Returns rows added."""
         found = []
         for contract in self._catalogue:
-            if self._lake.exists("silver", contract.feed):
-                for _, metadata in self._lake.commits("silver", contract.feed, last=3):
+            layer = "silver" if contract.mode == "event" else "changes"
+            if self._lake.exists(layer, contract.feed):
+                for _, metadata in self._lake.commits(layer, contract.feed, last=3):
                     if metadata.get("run", 0) > self.last_run:
                         found += [DeliveryRecord.from_json(values) for values in metadata.get("deliveries", [])]
         self.append(found)
@@ -168,7 +171,3 @@ def totals(records: list[DeliveryRecord]) -> dict[str, int]:
         name: sum(getattr(record, name) for record in records)
         for name in ("rows_read", "rows_kept", "rows_quarantined", "rows_duplicate")
     }
-
-
-def as_decimal(text: str | None) -> Decimal:
-    return Decimal(text or "0")

@@ -10,10 +10,9 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from spark_jobs import formats
-from spark_jobs.config import PROJECT, Settings
+from spark_jobs.config import Settings
 
 DELTA_PACKAGE = "io.delta:delta-spark_4.1_2.13:4.4.0"
-JARS = Path(os.environ.get("C360_JARS", PROJECT / ".jars"))
 
 LOGGING = Path(__file__).parent / "log4j2.properties"
 
@@ -47,11 +46,13 @@ def build_session(settings: Settings, name: str = "c360") -> SparkSession:
     # The workers need this project's packages; on a cluster the variable names the interpreter there.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(name).master(settings.spark_master)
-    jars = sorted(JARS.glob("*.jar"))
+    jars = sorted(settings.jars.resolve().glob("*.jar"))
     if jars:
         builder = builder.config("spark.jars", ",".join(str(jar) for jar in jars))
     else:
-        builder = builder.config("spark.jars.packages", DELTA_PACKAGE).config("spark.jars.ivy", str(JARS / "ivy"))
+        builder = builder.config("spark.jars.packages", DELTA_PACKAGE).config(
+            "spark.jars.ivy", str(settings.jars.resolve() / "ivy")
+        )
     for key, value in _TUNING.items():
         builder = builder.config(key, value)
     spark = (
@@ -72,12 +73,13 @@ def build_session(settings: Settings, name: str = "c360") -> SparkSession:
 
 def fetch_jars(settings: Settings) -> list[str]:
     """Resolve Delta once from Maven Central and keep the jars inside the project. Returns their names."""
-    JARS.mkdir(parents=True, exist_ok=True)
-    if not list(JARS.glob("*.jar")):
+    folder = settings.jars
+    folder.mkdir(parents=True, exist_ok=True)
+    if not list(folder.glob("*.jar")):
         build_session(settings, "c360-jars").stop()
         # Everything else Delta asks for is in Spark's own jars already, and newer there.
         for prefix in ("io.delta_", "io.unitycatalog_"):
-            for jar in (JARS / "ivy" / "jars").glob(f"{prefix}*.jar"):
-                jar.rename(JARS / jar.name)
-        shutil.rmtree(JARS / "ivy")
-    return sorted(jar.name for jar in JARS.glob("*.jar"))
+            for jar in (folder / "ivy" / "jars").glob(f"{prefix}*.jar"):
+                jar.rename(folder / jar.name)
+        shutil.rmtree(folder / "ivy")
+    return sorted(jar.name for jar in folder.glob("*.jar"))

@@ -57,13 +57,13 @@ def read_feed(
         if through_driver
         else _read_by_workers(spark, contract, deliveries)
     )
-    known = {column.source for column in contract.plain_columns}
+    # What the driver staged carries our names already; the workers' readers give the delivered ones.
+    delivered = {column.name: column.name if through_driver else column.source for column in contract.plain_columns}
     columns = [
-        (F.col(f"`{column.source}`") if column.source in frame.columns else F.lit(None))
-        .cast("string")
-        .alias(column.name)
-        for column in contract.plain_columns
+        (F.col(f"`{source}`") if source in frame.columns else F.lit(None)).cast("string").alias(name)
+        for name, source in delivered.items()
     ]
+    known = set(delivered.values())
     derived = [F.col(name) for column in contract.personal_columns for name in column.derived_names]
     extra = [
         F.col(f"`{name}`").cast("string").alias(name)
@@ -144,20 +144,22 @@ def _decoded(contract: Contract, delivery: Delivery) -> Iterator[pa.Table]:
 
 
 def _tokenised(contract: Contract, as_of: date, batch: pa.Table, private: PrivateMeans) -> pa.Table:
+    """The batch under our names, personal values replaced.
+
+    A column the contract does not know stays, but not in a personal feed: nobody has said that it is not personal.
+    """
+    names = {column.source: column.name for column in contract.columns}
     if not contract.personal_columns:
-        return batch
-    renamed = batch.rename_columns([_our_name(contract, name) for name in batch.column_names])
-    subject = contract.key[0] if contract.feed == "reference__employees" else "client_number"
-    system = _SYSTEMS.get(contract.line, "EMP")
+        return batch.rename_columns([names.get(name, name) for name in batch.column_names])
+    batch = batch.select([name for name in batch.column_names if name in names or name.startswith("_")])
+    batch = batch.rename_columns([names.get(name, name) for name in batch.column_names])
+    for column in contract.columns:
+        if column.name not in batch.column_names:
+            batch = batch.append_column(column.name, pa.nulls(batch.num_rows, pa.string()))
+    subject = "employee_id" if contract.feed == "reference__employees" else "client_number"
     personal = [_personal_column(contract, column) for column in contract.personal_columns]
-    missing = [column.name for column in contract.personal_columns if column.name not in renamed.column_names]
-    for name in missing:
-        renamed = renamed.append_column(name, pa.nulls(renamed.num_rows, pa.string()))
-    return tokenise(renamed, personal, (system, subject), private.keys, private.vault, as_of)
-
-
-def _our_name(contract: Contract, source: str) -> str:
-    return next((column.name for column in contract.personal_columns if column.source == source), source)
+    system = _SYSTEMS.get(contract.line, "EMP")
+    return tokenise(batch, personal, (system, subject), private.keys, private.vault, as_of)
 
 
 def _personal_column(contract: Contract, column: Column) -> PersonalColumn:

@@ -78,9 +78,15 @@ def find_delivery(landing: Path, contract: Contract, day: date) -> Delivery:
         totals = {name: Decimal(value) for name, value in manifest["control_totals"].items()}
         claims = {entry["name"]: (int(entry["bytes"]), str(entry["sha256"])) for entry in manifest["files"]}
         is_opening = manifest.get("kind") == "opening"
+        stated = (manifest.get("feed", contract.feed), manifest.get("business_date", day.isoformat()))
     except (ValueError, KeyError, TypeError, ArithmeticError) as error:
         fault = f"the manifest is not readable ({type(error).__name__})"
         raise DeliveryError("C360-302", fault, where=where, next_step=retry) from None
+    if stated != (contract.feed, day.isoformat()):
+        fault = f"the manifest speaks of {stated[0]} on {stated[1]}"
+        raise DeliveryError("C360-303", fault, where=where, next_step=retry)
+    if any(name != Path(name).name for name in claims):
+        raise DeliveryError("C360-302", "the manifest names a file outside its folder", where=where, next_step=retry)
     for file in files:
         _check_file(file, claims[file.path.name], where, retry)
     data_files = tuple(file for file in files if file.path.match(contract.file_glob(f"{day:%Y%m%d}")))
@@ -88,7 +94,11 @@ def find_delivery(landing: Path, contract: Contract, day: date) -> Delivery:
         fault = f"no file matches {contract.file_glob(f'{day:%Y%m%d}')}"
         raise DeliveryError("C360-303", fault, where=where, next_step=retry)
     for file in data_files:
-        _check_format(contract, file, where, retry)
+        _check_format(contract, day, file, where, retry)
+    rows = sum(file.rows for file in data_files)
+    if totals.get("rows", rows) != rows:
+        fault = f"the control total is {totals['rows']:,f} rows, the files hold {rows:,}: {rows - totals['rows']:+,f}"
+        raise DeliveryError("C360-303", fault, where=where, kept="nothing of this feed and day", next_step=retry)
     digest = hashlib.sha256("".join(sorted(f"{name}:{sha}" for name, (_, sha) in claims.items())).encode()).hexdigest()
     return Delivery(contract.feed, day, is_opening, data_files, totals, digest)
 
@@ -127,7 +137,7 @@ _INSPECT: dict[str, Callable[[str], FileFacts]] = {
 }
 
 
-def _check_format(contract: Contract, file: DeliveredFile, where: str, retry: str) -> None:
+def _check_format(contract: Contract, day: date, file: DeliveredFile, where: str, retry: str) -> None:
     try:
         facts = _INSPECT[contract.format](str(file.path))
     except FileFormatError as error:
@@ -135,6 +145,11 @@ def _check_format(contract: Contract, file: DeliveredFile, where: str, retry: st
         raise FileFormatError(
             error.code, error.what, where=place, kept="nothing of this feed and day", next_step=retry
         ) from None
+    if facts.stated_date not in ("", f"{day:%Y%m%d}") or (
+        contract.format == "delimited" and facts.feed != contract.feed
+    ):
+        fault = f"{file.path.name} says in its header that it is {facts.feed} of {facts.stated_date}"
+        raise DeliveryError("C360-303", fault, where=where, kept="nothing of this feed and day", next_step=retry)
     live = facts.rows - facts.deleted_rows
     if live != file.rows:
         fault = f"{file.path.name} holds {live:,} rows, its manifest says {file.rows:,}: {live - file.rows:+,}"

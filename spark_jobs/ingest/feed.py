@@ -7,7 +7,7 @@ results into the ledger's records, `settle` writes what may go on.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -49,8 +49,10 @@ def plan_feed(run: Run, contract: Contract, found: list[Delivery], faults: dict[
     new = []
     for delivery in found:
         known = run.ledger.record(contract.feed, delivery.business_date)
-        if known is None or known.digest != delivery.digest or known.status == "missing":
-            new.append((delivery, known.delivery_number + 1 if known else 1))
+        if known is None or known.digest != delivery.digest or known.status != "loaded":
+            # The same bytes judged once more, after a rule was corrected, are the same delivery.
+            is_same = known is not None and known.digest == delivery.digest
+            new.append((delivery, (known.delivery_number if known else 0) + (0 if is_same else 1)))
     # A delivery that was good once is not undone by a file that is unreadable now.
     unknown = {
         day: error
@@ -175,6 +177,13 @@ def _first_stop(
 _ROWS_ALWAYS_ALLOWED = 5
 
 
+def silver_schema(contract: Contract) -> str:
+    """The slice of a feed as DDL, for one that has never been delivered."""
+    typed = [f"{column.name} {column.spark_type}" for column in contract.plain_columns]
+    derived = [f"{name} string" for column in contract.personal_columns for name in column.derived_names]
+    return ", ".join(["business_date date", *typed, *derived])
+
+
 def _over_limit(rule: Rule, broken: int, read: int) -> bool:
     return broken > _ROWS_ALWAYS_ALLOWED and broken > rule.limit * read
 
@@ -225,7 +234,8 @@ def _write_silver(
     run: Run, work: FeedRange, days: list[date], loaded: list[date], records: list[DeliveryRecord]
 ) -> None:
     contract, lake = work.contract, run.lake
-    metadata = {"run": run.number, "deliveries": [replace(record).to_json() for record in records]}
+    # Goes with the feed's last commit: once that is there, the feed is done, whatever happens to this process.
+    metadata = {"run": run.number, "deliveries": [record.to_json() for record in records]}
     origin = ["_row_hash", "_delivery_number", "_source_file", "_source_row"]
     names = list(dict.fromkeys([*contract.key, *contract_fields(contract), *origin]))
     good = kept_rows(work.verdicts).where(F.col(DAY).isin(loaded)) if work.verdicts is not None else None
@@ -252,10 +262,10 @@ def _write_silver(
         incremental=contract.mode == "incremental", delete_flag=contract.delete_flag,
     )  # fmt: skip
     slices = slices.select(DAY, *names, "_as_of_date").coalesce(2)
-    lake.replace_days(slices, "silver", contract.feed, days, metadata)
+    lake.replace_days(slices, "silver", contract.feed, days, {"run": run.number})
     written = lake.read("silver", contract.feed, days)
     changes = history.build_changes(written, previous, key=contract.key, days=days, previous_day=previous_day)
-    lake.replace_days(changes.coalesce(1), "changes", contract.feed, days, {"run": run.number})
+    lake.replace_days(changes.coalesce(1), "changes", contract.feed, days, metadata)
 
 
 def _in_silver(run: Run, contract: Contract, day: date) -> bool:

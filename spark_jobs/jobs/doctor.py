@@ -12,7 +12,6 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from spark_jobs import session
 from spark_jobs.config import Settings
 from spark_jobs.contracts import load_catalogue
 from spark_jobs.errors import C360Error
@@ -51,7 +50,7 @@ def _java(settings: Settings) -> str:
 
 
 def _jars(settings: Settings) -> str:
-    names = [jar.name for jar in session.JARS.glob("io.delta_delta-spark*.jar")]
+    names = [jar.name for jar in settings.jars.glob("io.delta_delta-spark*.jar")]
     return names[0] if names else "will be fetched from Maven Central at the first start"
 
 

@@ -16,12 +16,12 @@ from spark_jobs.errors import GateError
 from spark_jobs.gold.build import build_gold, sightings
 from spark_jobs.gold.calendar import build_calendar
 from spark_jobs.ingest.deliveries import look_at_all
-from spark_jobs.ingest.feed import FeedRange, decide, plan_feed, read_and_judge, settle
+from spark_jobs.ingest.feed import FeedRange, decide, plan_feed, read_and_judge, settle, silver_schema
 from spark_jobs.io import in_days
 from spark_jobs.ledger import DeliveryRecord
 from spark_jobs.publish import duckdb_store
 from spark_jobs.publish.candidate import MARTS, build_candidate, candidate_name, drop_candidate
-from spark_jobs.publish.revisions import add_revision, next_revision, record_publication
+from spark_jobs.publish.revisions import add_revision, expected_rows, next_revision, record_publication
 from spark_jobs.quality.gates import run_gate
 from spark_jobs.quality.rules import feed_rules, suite
 from spark_jobs.silver.members import build_new_members
@@ -41,6 +41,7 @@ class Outcome:
 def load(run: Run, days: list[date], feeds: list[str] | None = None) -> Outcome:
     """Load `days` (all feeds, or only `feeds`) and publish what is complete."""
     outcome = Outcome()
+    duckdb_store.check_lake(run.lake.root)
     with run.timed("land and bronze"):
         plans = _plan(run, days, feeds)
         judged = run.in_parallel(lambda work: read_and_judge(run, work), plans, "bronze and verdicts")
@@ -109,7 +110,9 @@ def _silver_days(run: Run, days: list[date]):
     """Accessor for slices of exactly `days`; a feed that was never delivered is an empty frame of its contract's columns."""
 
     def slices(feed: str) -> DataFrame:
-        return run.lake.read("silver", feed, days)
+        if run.lake.exists("silver", feed):
+            return run.lake.read("silver", feed, days)
+        return run.spark.createDataFrame([], silver_schema(run.catalogue[feed]))
 
     return slices
 
@@ -168,7 +171,7 @@ def _publish(run: Run, days: list[date]) -> int:
         revision = next_revision(run)
         add_revision(run, days, revision)
         record_publication(run, days, revision)
-        duckdb_store.write_revision(run.lake.root, run.settings.published, revision)
+        duckdb_store.write_revision(run.lake.root, run.settings.published, revision, expected_rows(run, days))
         duckdb_store.point_at(run.settings.published, revision, run.settings.revisions_kept)
         run.ledger.mark_done(days, "published", run.number)
         drop_candidate(run)

@@ -33,7 +33,9 @@ def summarise(run: Run, days: list[date], outcome: Outcome) -> dict[str, Any]:
         "rows": totals(outcome.records),
         "feeds": _by_feed(outcome.records),
         "files": files,
-        "problems": [_problem(record) for record in outcome.records if record.status != "loaded"],
+        "problems": [
+            _problem(record) for day in days for record in run.ledger.records(day) if record.status != "loaded"
+        ],
         "built": [day.isoformat() for day in outcome.built],
         "published": [day.isoformat() for day in outcome.published],
         "blocked": {day.isoformat(): feeds for day, feeds in outcome.blocked.items()},
@@ -88,6 +90,7 @@ def show(summary: dict[str, Any], console: Console) -> None:
             f"Nothing has changed: {len(summary['days'])} business dates are loaded, revision {summary['revision']} "
             f"as of {summary['as_of_date']} stays published."
         )
+        _show_problems(summary, console)
         return
     _show_feeds(summary, console)
     _show_problems(summary, console)
@@ -104,15 +107,13 @@ def _show_feeds(summary: dict[str, Any], console: Console) -> None:
     table.add_column("feed", footer="all feeds", no_wrap=True)
     for name in _COUNTS:
         table.add_column(name.removeprefix("rows_"), justify="right", footer=f"{summary['rows'][name]:,}")
-    table.add_column("adds up", footer="")
+    table.add_column("files that add up", justify="right")
     for feed in summary["feeds"]:
         files = [file for file in summary["files"] if file["feed"] == feed["feed"]]
-        proven = all(
+        proven = sum(
             file["rows_read"] == file["rows_kept"] + file["rows_quarantined"] + file["rows_duplicate"] for file in files
         )
-        table.add_row(
-            feed["feed"], *(f"{feed[name]:,}" for name in _COUNTS), f"{len(files)} files" if proven else "[red]no[/]"
-        )
+        table.add_row(feed["feed"], *(f"{feed[name]:,}" for name in _COUNTS), f"{proven} of {len(files)}")
     console.print(table)
 
 

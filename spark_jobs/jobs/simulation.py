@@ -17,7 +17,7 @@ def run_simulation(
 ) -> None:
     """Write home/landing and home/truth. Raises ConfigurationError C360-108 for an unknown fault."""
     if "list" in faults:
-        for name, plant in plantable.FAULTS.items():
+        for name, (plant, _) in plantable.FAULTS.items():
             console.print(f"{name:<30} {(plant.__doc__ or '').strip().splitlines()[0]}", markup=False)
         return
     unknown = [name for name in faults if name not in plantable.FAULTS]

@@ -41,11 +41,14 @@ def start_run(settings: Settings, purpose: str, console: Console) -> Iterator[Ru
         staging = settings.work / "staging"
         keys = load_keys(settings.vault, os.environ)
         columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=console, transient=True) as progress:
-            private = PrivateMeans(keys, Vault(settings.vault, keys), staging)
-            calendar = trading_calendar(settings.calendar_overrides)
-            run = Run(number, settings, spark, lake, catalogue, ledger, calendar, private, progress)
-            run.seconds["session"] = time.perf_counter() - started
-            yield run
-        shutil.rmtree(staging, ignore_errors=True)
+        try:
+            with Progress(*columns, console=console, transient=True) as progress:
+                private = PrivateMeans(keys, Vault(settings.vault, keys), staging)
+                calendar = trading_calendar(settings.calendar_overrides)
+                run = Run(number, settings, spark, lake, catalogue, ledger, calendar, private, progress)
+                run.seconds["session"] = time.perf_counter() - started
+                yield run
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+        # Still there after a failure or a crash: the next start then completes the ledger from the log.
         marker.unlink(missing_ok=True)

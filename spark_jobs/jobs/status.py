@@ -25,7 +25,7 @@ def read_status(settings: Settings) -> dict[str, Any]:
     now = current(settings.published)
     published = {"revision": now.revision, "as_of_date": now.as_of_date.isoformat()} if now else None
     if not (Path(root) / "meta" / "deliveries").is_dir():
-        return {"deliveries": [], "published_days": [], "published": published}
+        return {"deliveries": [], "published_days": [], "published": published, "revisions_kept": []}
     with connect_delta() as connection:
         cursor = connection.execute(
             f"select feed, business_date::varchar as business_date, delivery_number, status, rows_read, rows_kept, rows_quarantined, "
@@ -43,6 +43,7 @@ def read_status(settings: Settings) -> dict[str, Any]:
         "deliveries": deliveries,
         "published_days": [{"business_date": day, "revision": revision} for day, revision in days],
         "published": published,
+        "revisions_kept": [int(file.stem) for file in sorted((settings.published / "revisions").glob("*.duckdb"))],
     }
 
 
@@ -64,3 +65,7 @@ def show(found: dict[str, Any], console: Console) -> None:
     console.print(
         f"published: revision {now['revision']}, as of {now['as_of_date']}" if now else "nothing has been published yet"
     )
+    if now:
+        console.print(
+            "kept for rollback: revisions " + ", ".join(str(revision) for revision in found["revisions_kept"])
+        )

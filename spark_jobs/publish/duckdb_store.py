@@ -49,17 +49,22 @@ def connect_delta(database: str = ":memory:") -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def write_revision(lake_root: str, published: Path, revision: int) -> Path:
-    """Build the file of `revision` from the published marts. A crash leaves only a `.part` file no pointer names.
-
-    Rows, totals and keys of every table are checked inside the file against the Delta tables. Raises InfrastructureError C360-531.
-    """
+def check_lake(lake_root: str) -> None:
+    """Raises InfrastructureError C360-532 for a lake this store cannot read, before a load has done anything."""
     if re.match(r"^(?!file:)\w+://", lake_root):
         raise InfrastructureError(
             "C360-532",
             "the embedded store needs a lake on this machine's file system",
             next_step="set C360_LAKE_ROOT to a file: path",
         )
+
+
+def write_revision(lake_root: str, published: Path, revision: int, expected: dict[str, int]) -> Path:
+    """Build the file of `revision` from the published marts. A crash leaves only a `.part` file no pointer names.
+
+    `expected`: rows this revision must hold of every mart. Rows and keys are checked inside the file. Raises C360-531.
+    """
+    check_lake(lake_root)
     root = lake_root.removeprefix("file://").removeprefix("file:")
     folder = published / "revisions"
     folder.mkdir(parents=True, exist_ok=True)
@@ -80,7 +85,17 @@ def write_revision(lake_root: str, published: Path, revision: int) -> Path:
                 f"inner join publication on mart.{day} = publication.business_date and mart.revision = publication.revision "
                 f"{newest_of_month} order by {_KEYS[mart]}"
             )
-        for mart in MARTS:
+        for mart, day in MARTS.items():
+            # A month mart keeps the last day of each month only, so its earlier days are counted where they come from.
+            joined = f"{mart} inner join publication on {mart}.{day} = publication.business_date"
+            source = f"delta_scan('{root}/marts/{mart}')" if mart in MONTH_MARTS else joined
+            rows = connection.execute(f"select count(*) from {source} where revision = {revision}").fetchone()[0]
+            if rows != expected[mart]:
+                raise InfrastructureError(
+                    "C360-531",
+                    f"{mart} has {rows:,} rows of revision {revision} where {expected[mart]:,} were built",
+                    kept="the file published before",
+                )
             doubled = connection.execute(
                 f"select count(*) from (select {_full_key(mart)} from {mart} group by all having count(*) > 1)"
             ).fetchone()[0]

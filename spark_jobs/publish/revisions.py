@@ -44,6 +44,14 @@ def add_revision(run: Run, days: list[date], revision: int) -> None:
     run.in_parallel(one, MARTS, "publish marts")
 
 
+def expected_rows(run: Run, days: list[date]) -> dict[str, int]:
+    """Rows of every mart for `days`, counted in the candidate by a scan: what the store must hold of this revision."""
+    name = candidate_name(run)
+    frames = {mart: run.spark.table(f"{name}.{mart}").where(in_days(days, column)) for mart, column in MARTS.items()}
+    # A sum over a column reads the files; a bare count would be answered from statistics.
+    return {mart: frame.agg(F.count_if(F.col(MARTS[mart]).isNotNull())).first()[0] for mart, frame in frames.items()}
+
+
 def record_publication(run: Run, days: list[date], revision: int) -> None:
     """The commit that makes the revision count."""
     rows = [

@@ -81,7 +81,6 @@ class Rule:
 
 def contract_rules(contract: Contract) -> list[Rule]:
     """The rules a feed contract implies, in the order in which their reasons are listed."""
-    # Several rows about one fact are one decision: without limit, the shrink limit and control totals watch over them.
     rules = [
         Rule(
             "record_is_whole",

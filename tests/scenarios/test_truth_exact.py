@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from spark_jobs.publish.duckdb_store import connect_delta, current
-from tests.conftest import LoadedBroker
+from tests.loading import LoadedBroker
 from tests.truth_compare import CLAIMS, differences, read_answer, read_truth
 
 

@@ -23,12 +23,18 @@ def test_every_contract_of_the_catalogue_is_sound():
 
 
 def test_all_faults_of_all_files_are_reported_together(tmp_path: Path):
-    (tmp_path / "one.yml").write_text(GOOD.replace("mode: full", "mode: sometimes").replace("type: string", "type: float"))
+    (tmp_path / "one.yml").write_text(
+        GOOD.replace("mode: full", "mode: sometimes").replace("type: string", "type: float")
+    )
     (tmp_path / "two.yml").write_text(GOOD.replace("key: [thing_id]", "key: [nobody]"))
     with pytest.raises(ConfigurationError) as error:
         load_catalogue(tmp_path)
     assert "3 faults" in str(error.value)
-    for expected in ("one.yml: mode is sometimes", "one.yml: column thing_id has type float", "two.yml: key column nobody"):
+    for expected in (
+        "one.yml: mode is sometimes",
+        "one.yml: column thing_id has type float",
+        "two.yml: key column nobody",
+    ):
         assert expected in str(error.value)
 
 

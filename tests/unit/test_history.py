@@ -70,15 +70,11 @@ def test_slices_equal_the_plain_model_for_random_deliveries(spark, incremental, 
             day: None
             if position == silent_day
             else {
-                key: (chance.choice(["a", "b", None]), chance.random() < 0.15)
-                for key in "xyz"
-                if chance.random() < 0.7
+                key: (chance.choice(["a", "b", None]), chance.random() < 0.15) for key in "xyz" if chance.random() < 0.7
             }
             for position, day in enumerate(DAYS)
         }
-        withheld = {
-            (day, key) for day, rows in deliveries.items() for key in rows or {} if chance.random() < 0.2
-        }
+        withheld = {(day, key) for day, rows in deliveries.items() for key in rows or {} if chance.random() < 0.2}
         cases.append({"deliveries": deliveries, "withheld": withheld, "incremental": incremental})
     found = run_engine(spark, cases)
     for number, case in enumerate(cases):
@@ -100,7 +96,10 @@ def test_a_null_that_becomes_a_value_and_back_is_a_change(spark):
 def test_a_key_that_goes_and_comes_back_has_a_gap(spark):
     states = dict(zip(DAYS, [{"x": "a"}, {}, {"x": "a"}, {"x": "b"}], strict=True))
     changes = build_changes(slices_of(spark, states), None, key=["key"], days=DAYS, previous_day=None)
-    found = [(row.valid_from, row.valid_to, row.value) for row in intervals(changes, key=["key"]).orderBy("valid_from").collect()]
+    found = [
+        (row.valid_from, row.valid_to, row.value)
+        for row in intervals(changes, key=["key"]).orderBy("valid_from").collect()
+    ]
     assert found == [(DAYS[0], DAYS[1], "a"), (DAYS[2], DAYS[3], "a"), (DAYS[3], None, "b")]
 
 
@@ -122,7 +121,9 @@ def test_a_range_gives_the_changes_of_its_days_taken_singly(spark):
 
     def plain(frames):
         return sorted(
-            (row.business_date, row.key, row._change, str(row.value), str(row._from_date)) for frame in frames for row in frame.collect()
+            (row.business_date, row.key, row._change, str(row.value), str(row._from_date))
+            for frame in frames
+            for row in frame.collect()
         )
 
     assert plain([at_once]) == plain(singly)
