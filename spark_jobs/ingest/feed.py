@@ -139,6 +139,8 @@ def _judge_day(run: Run, contract: Contract, delivery: Delivery, number: int, co
         "broken": broken,
         "totals": {name: str(value) for name, value in sums.items()},
         "stated": {name: str(value) for name, value in delivery.control_totals.items()},
+        "where": "file " + ", ".join(file.path.name for file in delivery.files),
+        "next": f"ask the sender ({contract.owner}) for a correct file, then: c360 load --date {delivery.business_date} --feed {contract.feed}",
     }
     code, what = _first_stop(contract, delivery, counts, read, sums, broken)
     return DeliveryRecord(

@@ -30,7 +30,7 @@ ROW_FAULTS = {
     "not_a_number": "normal_counter__trades",
     "unknown_business_code": "credit_counter__cash_journal",
     "required_missing": "normal_counter__clients",
-    "duplicate_key": "normal_counter__securities_accounts",
+    "duplicate_key": "normal_counter__cash_accounts",
     "exact_duplicate_row": "credit_counter__collateral_positions",
 }
 
@@ -80,7 +80,7 @@ def problem(night: Night, fault: str) -> dict:
         ("ofd_wrong_count", "C360-235", "05.TXT"),
         ("cut_character", "C360-214", "normal_clients"),
         ("missing_file", "C360-303", "normal_cash_balances"),
-        ("manifest_disagrees", "C360-303", "normal_positions"),
+        ("manifest_disagrees", "C360-304", "normal_positions"),
     ],
 )
 def test_a_refused_file_is_named_with_code_feed_and_place(night, fault, code, place):
