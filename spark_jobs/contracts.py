@@ -16,12 +16,13 @@ from typing import Any
 import yaml
 
 from spark_jobs.errors import ConfigurationError
+from spark_jobs.ingest.privacy import DERIVED
+from spark_jobs.ingest.vault import PERSONAL_CLASSES
 
 CATALOGUE = Path(__file__).parent / "catalog"
 
 FORMATS = ("delimited", "dbf", "ofd", "parquet")
 MODES = ("full", "incremental", "event")
-PERSONAL_CLASSES = ("identity", "phone", "name")
 # Spark type and decimal scale of every contract type; None: not a number.
 TYPES: dict[str, tuple[str, int | None]] = {
     "string": ("string", None),
@@ -65,12 +66,7 @@ class Column:
     @property
     def derived_names(self) -> tuple[str, ...]:
         """What landing leaves of a personal column; all are strings, null where the value is null."""
-        suffixes = {
-            "identity": ("token", "masked", "check", "birth_date", "gender", "last_four_token"),
-            "phone": ("token", "masked", "kind", "last_four_token"),
-            "name": ("token", "masked"),
-        }
-        return tuple(f"{self.name}_{suffix}" for suffix in suffixes[self.personal]) if self.personal else ()
+        return tuple(f"{self.name}_{suffix}" for suffix in DERIVED[self.personal]) if self.personal else ()
 
 
 @dataclass(frozen=True)

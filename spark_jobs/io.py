@@ -79,10 +79,13 @@ class Lake:
         return [(row.version, json.loads(row.userMetadata)) for row in sorted(rows, key=lambda row: -row.version)]
 
     def register(self, layer: str, names: Iterable[str], database: str | None = None) -> None:
-        """Make tables known to the in-memory catalogue: dbt takes an unregistered table for a foreign one and drops it."""
+        """Make tables known to the in-memory catalogue: dbt takes an unregistered table for a foreign one and drops it.
+
+        The database has no place in the lake, so that dropping it can never delete data; a table known from another lake is
+        forgotten first.
+        """
         database = database or layer
-        self.spark.sql(f"create database if not exists {database} location '{self.root}/{layer}'")
+        self.spark.sql(f"create database if not exists {database}")
         for name in names:
-            self.spark.sql(
-                f"create table if not exists {database}.{name} using delta location '{self.path(layer, name)}'"
-            )
+            self.spark.sql(f"drop table if exists {database}.{name}")
+            self.spark.sql(f"create table {database}.{name} using delta location '{self.path(layer, name)}'")
