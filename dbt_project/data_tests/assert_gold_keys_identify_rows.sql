@@ -13,6 +13,7 @@
     'staff_relations',
     'branches',
     'employees',
+    'freshness',
 ] %}
 {% set keys = {} %}
 {% if execute %}

@@ -144,6 +144,12 @@ TABLES: dict[str, GoldTable] = {
             "employee_id string, business_date date, employee_name_masked string, branch_id string, employee_status string, "
             "hired_date date, left_date date",
         ),
+        GoldTable(
+            "freshness",
+            "block and business date",
+            ("block", "business_date"),
+            "block string, business_date date, as_of_date date, is_stale boolean",
+        ),
     )
 }
 

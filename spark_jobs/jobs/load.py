@@ -15,6 +15,7 @@ from spark_jobs.context import Run
 from spark_jobs.errors import GateError
 from spark_jobs.gold.build import build_gold, sightings
 from spark_jobs.gold.calendar import build_calendar
+from spark_jobs.gold.freshness import build_freshness
 from spark_jobs.ingest.deliveries import look_at_all
 from spark_jobs.ingest.feed import FeedRange, decide, plan_feed, read_and_judge, settle, silver_schema
 from spark_jobs.io import in_days
@@ -128,6 +129,11 @@ def _build_gold(run: Run, days: list[date]) -> None:
     )
     members = run.lake.read("silver", "customer_members")
     frames = build_gold(silver, members, days, run.settings.margin_watch_line)
+    frames["freshness"] = build_freshness(
+        run.spark,
+        {day: run.ledger.stale_feeds(day) for day in days},
+        {contract.feed: contract.line for contract in run.catalogue},
+    )
     run.in_parallel(
         lambda name: run.lake.replace_days(frames[name].coalesce(2), "gold", name, days, metadata), frames, "gold"
     )

@@ -135,4 +135,7 @@ def _read(layer: str, table: str, rule: Rule, item) -> GateResult:
             kept="the layer before it; nothing was published",
             next_step="correct the rule under expectations/suites, then load again",
         )
-    return GateResult(layer, table, rule, int(item.result["element_count"]), int(item.result["unexpected_count"]))
+    rows = int(item.result["element_count"])
+    # Of no rows Great Expectations counts none as null; of any rows a null would be a rule that did not run.
+    unexpected = 0 if rows == 0 else int(item.result["unexpected_count"])
+    return GateResult(layer, table, rule, rows, unexpected)

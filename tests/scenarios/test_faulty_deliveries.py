@@ -91,7 +91,8 @@ def test_a_refused_file_is_named_with_code_feed_and_place(night, fault, code, pl
 
 
 def test_the_other_feeds_of_the_night_are_loaded(night):
-    refused = set(FILE_FAULTS.values())
+    # The sender's total can only disagree with rows that were read, so that file stands in the list, held.
+    refused = set(FILE_FAULTS.values()) - {FILE_FAULTS["manifest_disagrees"]}
     loaded = {
         file["feed"] for file in night.faulty.summary["files"] if file["business_date"] == night.days[-1].isoformat()
     }

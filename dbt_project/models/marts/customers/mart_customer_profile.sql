@@ -1,8 +1,4 @@
 with customers as (
-    select * from {{ ref('stg_gold__customers') }}
-),
-
-customers_with_assets as (
     select * from {{ ref('int_customers_with_assets') }}
 ),
 
@@ -24,6 +20,10 @@ risks as (
 
 branches as (
     select * from {{ ref('stg_gold__branches') }}
+),
+
+freshness as (
+    select * from {{ ref('int_freshness_pivoted_by_day') }}
 ),
 
 final as (
@@ -53,17 +53,17 @@ final as (
         branches.region_name,
         main_staff.main_staff_employee_id,
         main_staff.main_staff_name_masked,
-        customers_with_assets.cash_amount,
-        customers_with_assets.securities_amount,
-        customers_with_assets.restricted_amount,
-        customers_with_assets.in_transit_amount,
-        customers_with_assets.fund_amount,
-        customers_with_assets.credit_asset_amount,
-        customers_with_assets.credit_debt_amount,
-        customers_with_assets.credit_net_amount,
-        customers_with_assets.option_equity_amount,
-        customers_with_assets.total_asset_amount,
-        customers_with_assets.net_asset_amount,
+        customers.cash_amount,
+        customers.securities_amount,
+        customers.restricted_amount,
+        customers.in_transit_amount,
+        customers.fund_amount,
+        customers.credit_asset_amount,
+        customers.credit_debt_amount,
+        customers.credit_net_amount,
+        customers.option_equity_amount,
+        customers.total_asset_amount,
+        customers.net_asset_amount,
         averages.average_20d_sum_amount,
         averages.average_20d_days,
         averages.average_20d_asset_amount,
@@ -81,12 +81,14 @@ final as (
         risks.margin_tier,
         risks.maximum_option_risk_degree,
         customers.member_count,
-        customers.open_date
+        customers.open_date,
+        freshness.normal_as_of_date,
+        freshness.credit_as_of_date,
+        freshness.option_as_of_date,
+        freshness.fund_as_of_date,
+        freshness.is_stale,
+        freshness.is_partial
     from customers
-    inner join customers_with_assets
-        on
-            customers.customer_id = customers_with_assets.customer_id
-            and customers.business_date = customers_with_assets.business_date
     left join averages
         on
             customers.customer_id = averages.customer_id
@@ -107,7 +109,7 @@ final as (
         on
             customers.branch_id = branches.branch_id
             and customers.business_date = branches.business_date
-    where {{ is_loaded_date('customers.business_date') }}
+    left join freshness on customers.business_date = freshness.business_date
 )
 
 select * from final

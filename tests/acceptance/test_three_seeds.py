@@ -1,0 +1,111 @@
+"""Sixty trading days in one pass, over month ends, a year end and Spring Festival, equal truth for three seeds."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import date
+
+import pytest
+
+import simulator
+from spark_jobs.publish.duckdb_store import connect_delta, current
+from tests.loading import load_home
+from tests.scenarios.test_mutants import UNCHANGED, Mutant, compile_mutants, find_differences
+from tests.truth_compare import CLAIMS, differences, read_answer, read_truth
+
+SEEDS = (11, 12, 13)
+CUSTOMERS, DAYS, START = 60, 60, date(2025, 12, 1)
+SHOWN = 5
+
+_AVERAGED = "models/intermediate/customers/int_customers_averaged.sql"
+LONG_MUTANTS = (
+    Mutant(
+        "month_average_stops_at_the_last_trading_day",
+        _AVERAGED,
+        "case when is_month_last_trading_day then last_day(business_date) else business_date end",
+        "business_date",
+        "customers",
+    ),
+    Mutant(
+        "last_trading_day_counts_once_in_its_month",
+        _AVERAGED,
+        "total_asset_amount * case when is_month_last_trading_day then natural_days else 1 end",
+        "total_asset_amount",
+        "customers",
+    ),
+    Mutant(
+        "unassigned_wins_a_tie",
+        "models/intermediate/commissions/int_commissions_attributed.sql",
+        "is_unassigned asc",
+        "is_unassigned desc",
+        "commission_employee_month",
+    ),
+    Mutant(
+        "average_sums_21_trading_days",
+        _AVERAGED,
+        "range between 19 preceding",
+        "range between 20 preceding",
+        "customers",
+    ),
+    Mutant(
+        "average_sums_the_last_20_rows",
+        _AVERAGED,
+        "range between 19 preceding",
+        "rows between 19 preceding",
+        "customers",
+    ),
+)
+"""Wrong formulas that show only behind twenty trading days, in a month that ends on a holiday, or with more odd cents to share."""
+
+pytestmark = pytest.mark.acceptance
+
+
+@pytest.fixture(scope="module", params=SEEDS, ids=lambda seed: f"seed-{seed}")
+def loaded(request, spark, tmp_path_factory):
+    """One seed's broker after a single load of everything delivered."""
+    home = tmp_path_factory.mktemp(f"seed_{request.param}")
+    simulator.simulate(home, customers=CUSTOMERS, days=DAYS, seed=request.param, start=START)
+    return load_home(home)
+
+
+@pytest.fixture(scope="module")
+def published(loaded):
+    connection = connect_delta()
+    connection.execute(f"attach '{current(loaded.settings.published).file}' as published (read_only)")
+    connection.execute("use published")
+    yield connection
+    connection.close()
+
+
+def test_every_day_is_published_across_the_boundaries(loaded):
+    days = loaded.outcome.published
+    assert len(days) == DAYS and not loaded.outcome.blocked
+    assert {(day.year, day.month) for day in days} >= {(2025, 12), (2026, 1), (2026, 2)}
+    assert max(later - earlier for earlier, later in itertools.pairwise(days)).days > 7, "no long holiday was crossed"
+
+
+@pytest.mark.parametrize("file", CLAIMS)
+def test_every_row_and_value_equals_truth(loaded, published, file):
+    claim = CLAIMS[file]
+    truth = read_truth(loaded.settings.home / "truth", claim)
+    assert truth, "an empty truth proves nothing"
+    found = list(differences(truth, read_answer(published, loaded.settings.lake, claim)))
+    assert not found, "\n".join([f"{len(found)} differences", *found[:SHOWN]])
+
+
+@pytest.fixture(scope="module")
+def statements(spark, loaded, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mutants") / "dbt_project"
+    return compile_mutants(spark, loaded.settings, folder, LONG_MUTANTS)
+
+
+@pytest.mark.parametrize("mutant", LONG_MUTANTS, ids=lambda mutant: mutant.name)
+def test_truth_notices_what_only_a_long_run_shows(spark, loaded, statements, mutant):
+    found = find_differences(spark, loaded.settings, mutant.claim, statements[mutant.claim, mutant.name])
+    assert found, f"{mutant.name} survives sixty days"
+
+
+@pytest.mark.parametrize("claim", sorted({mutant.claim for mutant in LONG_MUTANTS}))
+def test_the_unchanged_marts_equal_truth(spark, loaded, statements, claim):
+    found = find_differences(spark, loaded.settings, claim, statements[claim, UNCHANGED])
+    assert not found, "\n".join(found)
