@@ -88,4 +88,7 @@ class Lake:
         self.spark.sql(f"create database if not exists {database}")
         for name in names:
             self.spark.sql(f"drop table if exists {database}.{name}")
+            if not self.exists(layer, name):
+                # Creating it here would leave an empty table in the lake; whoever reads it is told that it is not there.
+                continue
             self.spark.sql(f"create table {database}.{name} using delta location '{self.path(layer, name)}'")

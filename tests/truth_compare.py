@@ -113,7 +113,9 @@ def _keyed(rows: Iterable[dict], claim: Claim) -> dict[tuple, dict]:
         plain = {name: _plain(value) for name, value in row.items()}
         if claim.drop_zero and not any(plain[name] for name in claim.drop_zero):
             continue
-        keyed[tuple(str(row[name] or "") for name in claim.key)] = plain
+        key = tuple(str(row[name] or "") for name in claim.key)
+        assert key not in keyed, f"{claim.file} has {key} twice"
+        keyed[key] = plain
     return keyed
 
 
