@@ -15,7 +15,7 @@ from simulator.market import DELISTED_STOCK, IPO_LISTED_DAY, IPO_STOCK, SUSPENDE
 from simulator.organisation import LEAVING, MOVING, REMOVED
 from simulator.stage import CANARY_KEY, Stage
 
-WHOLE, THIRD = 100_000_000, 33_333_333
+WHOLE, HALF, THIRD = 100_000_000, 50_000_000, 33_333_333
 COLLEAGUE = "E000001"
 SPREAD_STOCK, CHEAP_STOCK = ("SSE", "600002"), ("SZSE", "000001")
 ETF_UNIT = 10_000
@@ -204,7 +204,7 @@ def _open_relations(day: Day, stage: Stage) -> None:
     stage.relate(day, "leveraged", "credit", {MOVING: 70_000_000, COLLEAGUE: 30_000_000})
     stage.relate(day, "optioned", "option", {COLLEAGUE: THIRD, MOVING: THIRD, LEAVING: THIRD})
     stage.relate(day, "split", "normal", {COLLEAGUE: THIRD, MOVING: THIRD, LEAVING: THIRD})
-    stage.relate(day, "venues", "normal", {COLLEAGUE: 40_000_000}, approved_date=None)
+    stage.relate(day, "venues", "normal", {COLLEAGUE: HALF}, approved_date=None)
     stage.relate(day, "overshared", "normal", {COLLEAGUE: 80_000_000, MOVING: 40_000_000})
     stage.relate(day, "investor", "fund", {REMOVED: 50_000_000})
 
@@ -415,7 +415,7 @@ def _fill_in_missing(day: Day, stage: Stage) -> None:
         stage.change_client(day, "silent", system, mobile_phone="13900000023")
     stage.change_account(day, "silent", "fund", ta_account_id=day.take("transfer_agent", 1)[0])
     stage.change_client(day, "product_two", manager_client_number=stage.clients["manager", "NOR"])
-    stage.relate(day, "venues", "normal", {COLLEAGUE: 40_000_000})
+    stage.relate(day, "venues", "normal", {COLLEAGUE: HALF})
 
 
 def _change_records(day: Day, stage: Stage) -> None:
@@ -442,10 +442,16 @@ def _bring_back(day: Day, stage: Stage) -> None:
 
 
 def _open_account_before_client(day: Day, stage: Stage) -> None:
-    """The account file is a day ahead of the client file: for one day the account belongs to nobody known."""
+    """The account file is two days ahead of the client file: until then the account belongs to nobody known."""
     number = day.take("NOR", 1)[0]
     stage.clients["early_account", "NOR"] = number
     stage.open_account(day, "early_account", "normal", "NOR", number, "main", 800_000)
+    stage.open_holder(day, "early_account", "SZSE")
+    stage.agree(day, stage.accounts["early_account", "normal"], "stock", "SZSE", 25_000, 500, True)
+
+
+def _trade_before_client(day: Day, stage: Stage) -> None:
+    stage.trade(day, "early_account", *CHEAP_STOCK, "buy", 100)
 
 
 def _welcome(day: Day, stage: Stage) -> None:
@@ -499,7 +505,16 @@ def _leave(day: Day, stage: Stage) -> None:
 
 
 _SCRIPT = {
-    1: (_trade_daily, _trade_venues, _lend_money, _move_money, _order_funds, _borrow, _open_option_sides),
+    1: (
+        _trade_daily,
+        _trade_venues,
+        _lend_money,
+        _move_money,
+        _order_funds,
+        _borrow,
+        _open_option_sides,
+        _open_account_before_client,
+    ),
     2: (
         _trade_daily,
         _trade_venues,
@@ -511,7 +526,7 @@ _SCRIPT = {
         _close_some_options,
         _fill_in_missing,
         _change_records,
-        _open_account_before_client,
+        _trade_before_client,
         _welcome,
         _sell_out,
         _leave,

@@ -41,7 +41,7 @@ PEOPLE: dict[str, tuple[str, str | None, str]] = {
     "misread": ("尤错号", "13900000017", "an ID with a wrong check digit"),
     "misread_too": ("许错号", "13900000018", "another person shown with the same wrong ID"),
     "flickering": ("何㛃", "13900000019", "client row missing for one day, then back"),
-    "early_account": ("吕先户", "13900000020", "account delivered a day before its client"),
+    "early_account": ("吕先户", "13900000020", "account delivered two days before its client, and trading"),
     "leaver": ("施离开", "13900000021", "closes all four lines; gone a day later"),
     "newcomer": ("张新客", "13900000022", "opens all four lines on the second day"),
     "silent": ("孔无机", None, "without phone and risk level at first"),

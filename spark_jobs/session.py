@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -55,7 +57,7 @@ def build_session(settings: Settings, name: str = "c360") -> SparkSession:
         )
     for key, value in _TUNING.items():
         builder = builder.config(key, value)
-    spark = (
+    builder = (
         builder.config("spark.driver.memory", settings.driver_memory)
         .config("spark.sql.shuffle.partitions", str(settings.shuffle_partitions))
         .config("spark.local.dir", str(scratch))
@@ -64,11 +66,26 @@ def build_session(settings: Settings, name: str = "c360") -> SparkSession:
             "spark.driver.extraJavaOptions",
             f"-Dderby.system.home={scratch} -Dlog4j2.configurationFile={LOGGING.as_uri()}",
         )
-        .getOrCreate()
     )
+    with _errors_to(settings.logs / "spark.log"):
+        spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     formats.register(spark)
     return spark
+
+
+@contextmanager
+def _errors_to(path: Path) -> Iterator[None]:
+    """What a process started in here prints to its standard error, now and later, goes to the end of a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = os.dup(2)
+    with path.open("ab") as log:
+        os.dup2(log.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def fetch_jars(settings: Settings) -> list[str]:

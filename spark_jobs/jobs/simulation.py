@@ -28,4 +28,10 @@ def run_simulation(
     summary = simulator.simulate(settings.home, customers=customers, days=days, seed=seed, start=start)
     for name in faults:
         plantable.plant(settings.landing, name, seed=seed)
-    console.print(f"{summary}", markup=False)
+    days = len(summary.dates) - 1
+    console.print(
+        f"An invented broker of {customers:,} customers: {sum(map(sum, (rows.values() for rows in summary.rows.values()))):,} "
+        f"rows of {len(summary.rows[summary.dates[0]])} feeds in {summary.landing}, the opening baseline of {summary.dates[0]} and "
+        f"{days} trading days to {summary.dates[-1]}; what the marts must say is in {summary.root / 'truth'}.",
+        markup=False,
+    )

@@ -7,11 +7,17 @@ import os
 import shutil
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from spark_jobs.config import PROJECT
+from pyspark.sql import SparkSession
+
+from spark_jobs.config import PROJECT, Settings
 from spark_jobs.context import Run
 from spark_jobs.errors import GateError
 from spark_jobs.gold.tables import TABLES
+
+if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunnerResult
 
 DBT_PROJECT = PROJECT / "dbt_project"
 MARTS = {
@@ -30,12 +36,37 @@ def candidate_name(run: Run) -> str:
     return f"candidate_{run.number:06d}"
 
 
-def build_candidate(run: Run, days: list[date]) -> None:
-    """Run and test every model for `days`. Raises GateError C360-256 naming the models or tests that failed."""
+def run_dbt(
+    spark: SparkSession,
+    settings: Settings,
+    command: list[str],
+    variables: dict[str, object],
+    project: Path = DBT_PROJECT,
+) -> dbtRunnerResult:
+    """One dbt command in this process and its session; its artefacts go to the work folder, its log to the logs."""
     # dbt and its adapter read the environment and the process' arguments at import.
     os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
     from dbt.cli.main import dbtRunner
 
+    places = {
+        "--project-dir": project,
+        "--profiles-dir": project,
+        "--target-path": (settings.work / "dbt").resolve(),
+        "--log-path": settings.logs.resolve() / "dbt",
+    }
+    ansi = spark.conf.get("spark.sql.ansi.enabled")
+    try:
+        return dbtRunner().invoke(
+            [*command, *(str(part) for pair in places.items() for part in pair), "--vars", json.dumps(variables),
+             "--threads", str(settings.threads), "--quiet", "--no-use-colors"]
+        )  # fmt: skip
+    finally:
+        # dbt-spark switches it off for the whole shared session.
+        spark.conf.set("spark.sql.ansi.enabled", ansi)
+
+
+def build_candidate(run: Run, days: list[date]) -> None:
+    """Run and test every model for `days`. Raises GateError C360-256 naming the models or tests that failed."""
     name = candidate_name(run)
     run.lake.register("gold", TABLES)
     run.spark.sql(f"create database if not exists {name} location '{run.lake.root}/candidate/{name}'")
@@ -46,17 +77,8 @@ def build_candidate(run: Run, days: list[date]) -> None:
         "opening_date": run.ledger.opening_day().isoformat(),
         "relation_lag_trading_days": run.settings.relation_lag_trading_days,
     }
-    target = (run.settings.work / "dbt").resolve()
-    ansi = run.spark.conf.get("spark.sql.ansi.enabled")
-    try:
-        outcome = dbtRunner().invoke(
-            ["build", "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT), "--target-path", str(target),
-             "--log-path", str(run.settings.logs.resolve() / "dbt"), "--vars", json.dumps(variables), "--threads",
-             str(run.settings.threads), "--exclude-resource-type", "unit_test", "--quiet", "--no-use-colors"]
-        )  # fmt: skip
-    finally:
-        # dbt-spark switches it off for the whole shared session.
-        run.spark.conf.set("spark.sql.ansi.enabled", ansi)
+    # Unit tests prove the models, not the day; they run with the project's own tests.
+    outcome = run_dbt(run.spark, run.settings, ["build", "--exclude-resource-type", "unit_test"], variables)
     if outcome.exception is not None:
         raise GateError(
             "C360-256", f"dbt could not run: {type(outcome.exception).__name__}", where=str(outcome.exception).splitlines()[0][:300],

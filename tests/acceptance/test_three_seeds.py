@@ -34,13 +34,6 @@ LONG_MUTANTS = (
         "customers",
     ),
     Mutant(
-        "unassigned_wins_a_tie",
-        "models/intermediate/commissions/int_commissions_attributed.sql",
-        "is_unassigned asc",
-        "is_unassigned desc",
-        "commission_employee_month",
-    ),
-    Mutant(
         "average_sums_21_trading_days",
         _AVERAGED,
         "range between 19 preceding",
@@ -55,7 +48,7 @@ LONG_MUTANTS = (
         "customers",
     ),
 )
-"""Wrong formulas that show only behind twenty trading days, in a month that ends on a holiday, or with more odd cents to share."""
+"""Wrong formulas that show only behind twenty trading days, or in a month that ends on a holiday."""
 
 pytestmark = pytest.mark.acceptance
 
