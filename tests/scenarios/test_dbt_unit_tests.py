@@ -26,6 +26,7 @@ def test_every_unit_test_of_the_models_passes(spark, broker):
     }
     outcome = run_dbt(spark, broker.settings, ["test", "--select", "test_type:unit"], variables)
     assert outcome.exception is None, outcome.exception
-    failed = [(item.node.name, item.message) for item in outcome.result.results if item.status != "pass"]
+    results = [item for item in outcome.result.results if item.node.resource_type == "unit_test"]
+    failed = [(item.node.name, item.message) for item in results if item.status != "pass"]
     assert failed == []
-    assert sorted(item.node.name for item in outcome.result.results) == sorted(written)
+    assert sorted(item.node.name for item in results) == sorted(written)
