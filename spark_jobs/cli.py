@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import logging
 import sys
@@ -139,6 +140,43 @@ def sql(
         print(json.dumps(found, ensure_ascii=False))
     else:
         show(found, console)
+
+
+@app.command()
+def history(
+    feed: Annotated[str, typer.Argument(help="a feed with state")],
+    key: Annotated[list[str], typer.Argument(help="the values of its key, in the contract's order")],
+    as_known_on: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"], help="UTC; leave out what was learnt later"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The versions of one row by business date, now or as they were known at an earlier time."""
+    from spark_jobs.jobs.ask import show
+    from spark_jobs.jobs.versions import read_versions
+
+    found = read_versions(load_settings(), feed, key, as_known_on and f"{as_known_on:%Y-%m-%dT%H:%M:%SZ}")
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False))
+    else:
+        show(found, console)
+
+
+@app.command()
+def withdraw(
+    feed: Annotated[str, typer.Option(help="the feed whose delivery is taken back")],
+    day: Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="its business date, yyyy-mm-dd")],
+    reason: Annotated[str, typer.Option(help="why; it stays in the ledger")],
+    by: Annotated[str | None, typer.Option(help="who decided it; without it, the login name")] = None,
+) -> None:
+    """Take one feed's delivery of one day back; history becomes what it would be without it."""
+    from spark_jobs.jobs.start import start_run
+    from spark_jobs.jobs.withdraw import withdraw as run_withdraw
+
+    with start_run(load_settings(), f"withdraw {feed} {day.date()}", console) as run:
+        run_withdraw(run, feed, day.date(), reason, by or getpass.getuser())
+    console.print(f"{feed} of {day.date()} is withdrawn; c360 load brings gold and the marts in line")
 
 
 @app.command()

@@ -24,6 +24,7 @@ class Settings(BaseSettings):
 
     home: Path = Field(Path("."), description="folder that holds landing, lake, vault, published and logs")
     lake_root: str = Field("", description="file:, hdfs: or s3a: root of the Delta lake; empty means home/lake")
+    catalogue: Path = Field(PROJECT / "spark_jobs" / "catalog", description="folder of the feed contracts")
     jars: Path = Field(PROJECT / ".jars", description="where the Delta jars are kept")
     spark_master: str = Field("local[*]", description="local[*], spark://, yarn or k8s://")
     driver_memory: str = "4g"

@@ -25,9 +25,10 @@ R = TypeVar("R")
 
 @dataclass
 class Run:
-    """One load. `seconds` collects what each step took, in order."""
+    """One load, which began at `started_at` (UTC, yyyy-mm-ddThh:mm:ssZ). `seconds` collects what each step took, in order."""
 
     number: int
+    started_at: str
     settings: Settings
     spark: SparkSession
     lake: Lake

@@ -35,6 +35,8 @@ TYPES: dict[str, tuple[str, int | None]] = {
     "ratio": ("decimal(18,6)", 6),
     "rate": ("decimal(12,8)", 8),
 }
+# What may happen when a file's columns are not the contract's; a missing required column always stops the delivery.
+DRIFT = {"new_column": ("keep", "stop"), "missing_column": ("carry", "stop")}
 _TOTAL = re.compile(r"^sum\((\w+)\)$")
 
 
@@ -43,7 +45,8 @@ class Column:
     """One column: `source` as delivered, `name` as the warehouse calls it.
 
     `implied_decimals`: the delivered integer is this many powers of ten too large. `codes`: delivered code → neutral value;
-    an unknown code is kept as `@code`. `personal`: the class that decides how landing replaces the value.
+    an unknown code is kept as `@code`. `personal`: the class that decides how landing replaces the value. `is_tracked`: a change of
+    it makes a new version of the row.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Column:
     codes: dict[str, str] | None = None
     personal: str | None = None
     kind_column: str | None = None
+    is_tracked: bool = True
 
     @property
     def spark_type(self) -> str:
@@ -102,6 +106,23 @@ class Contract:
     @cached_property
     def plain_columns(self) -> tuple[Column, ...]:
         return tuple(column for column in self.columns if not column.personal)
+
+    @cached_property
+    def fields(self) -> tuple[str, ...]:
+        """The columns of a slice that carry the contract's meaning."""
+        derived = (name for column in self.personal_columns for name in column.derived_names)
+        return (*(column.name for column in self.plain_columns), *derived)
+
+    @cached_property
+    def tracked_fields(self) -> tuple[str, ...]:
+        """Those of `fields` whose change is a change of the row."""
+        ignored = {
+            name
+            for column in self.columns
+            if not column.is_tracked
+            for name in (column.derived_names or (column.name,))
+        }
+        return tuple(name for name in self.fields if name not in ignored)
 
     @cached_property
     def summed_columns(self) -> tuple[str, ...]:
@@ -165,7 +186,7 @@ _TOP_LEVEL = {
     "feed", "title", "owner", "line", "delivery", "grain", "mode", "delete", "if_missing", "shrink_limit",
     "control_totals", "drift", "columns",
 }  # fmt: skip
-_COLUMN_KEYS = {"from", "to", "type", "required", "scale", "codes", "personal", "kind_column"}
+_COLUMN_KEYS = {"from", "to", "type", "required", "scale", "codes", "personal", "kind_column", "tracked"}
 
 
 def _faults(document: Any) -> Iterator[str]:
@@ -200,6 +221,11 @@ def _faults(document: Any) -> Iterator[str]:
     yield from (f"key column {name} is not a column" for name in key if name not in names)
     required = {column.get("to") for column in columns if column.get("required")}
     yield from (f"key column {name} is not required" for name in key if name in names and name not in required)
+    untracked = {column.get("to") for column in columns if not column.get("tracked", True)}
+    yield from (f"key column {name} must be tracked" for name in key if name in untracked)
+    for entry, choice in (document.get("drift") or {}).items():
+        if choice not in DRIFT.get(entry, ()):
+            yield f"drift.{entry} is {choice}, not one of {', '.join(DRIFT.get(entry, ('no such entry',)))}"
     flag = (document.get("delete") or {}).get("flag")
     if flag and flag not in names:
         yield f"delete.flag {flag} is not a column"
@@ -257,4 +283,5 @@ def _column(entry: dict) -> Column:
         codes={str(code): str(value) for code, value in codes.items()} if codes else None,
         personal=entry.get("personal"),
         kind_column=entry.get("kind_column"),
+        is_tracked=bool(entry.get("tracked", True)),
     )

@@ -2,14 +2,19 @@
 
 A **slice** is the state of a source on one business date, typed, one row per key. A **change** belongs to the edge from one slice to
 the next: `changes(P→D) = diff(slice(P), slice(D))`. Intervals `[valid_from, valid_to)` are a window over the changes. Nothing is merged:
-the cost follows what a day brings, not how long history is.
+the cost follows what a day brings, not how long history is. Which edges make the history in force is said by `spark_jobs.chains`.
 
 Days are business dates of the source in order; all functions take a whole range in one pass and give what the days taken singly give.
+
+    rows = rows.withColumn(HASH, row_hash(names))
+    slices = build_slices(rows, previous, withheld, key=key, days=days, delivered_days=days, incremental=False)
+    changes = build_changes(slices, previous, key=key, days=days, previous_day=before)
+    intervals(changes, key=key)
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 from pyspark.sql import Column as SparkColumn
@@ -18,6 +23,15 @@ from pyspark.sql import functions as F
 
 DAY, HASH = "business_date", "_row_hash"
 CHANGE = ("insert", "update", "delete")
+
+
+def row_hash(names: Sequence[str]) -> SparkColumn:
+    """What two rows are compared by: a 64-bit hash of every value together with its column's name.
+
+    A null contributes nothing, so a value that becomes null, or moves to the column beside it, changes the hash, and a column that
+    is new and empty does not. Values must be canonical before: equal is equal by type, not by look.
+    """
+    return F.xxhash64(*(F.when(F.col(name).isNotNull(), F.xxhash64(F.lit(name), F.col(name))) for name in names))
 
 
 def build_slices(
@@ -30,6 +44,7 @@ def build_slices(
     delivered_days: Sequence[date],
     incremental: bool,
     delete_flag: str | None = None,
+    never_closing: Collection[date] = (),
 ) -> DataFrame:
     """The effective state on each of `days`.
 
@@ -41,6 +56,7 @@ def build_slices(
     delivered_days: those of `days` on which the source delivered; on the others everything is carried.
     incremental: a key absent from a delivery is unchanged; in a full feed it is gone.
     delete_flag: a boolean column; a row in which it is true removes its key.
+    never_closing: delivered days on which absence proves nothing, because a row's key could not be read.
     """
     ordered = sorted(days)
     positions = _positions(ordered)
@@ -54,13 +70,15 @@ def build_slices(
         F.lit(True).alias("_is_good"),
         F.struct(*(name for name in good.columns if name not in (*key, DAY))).alias("_state"),
     )
-    absent = [position for position, day in enumerate(ordered) if day in set(delivered_days)]
-    if not incremental and withheld is None and len(absent) == len(ordered):
-        alive = states.where("_position >= 0").withColumn("_until", F.col("_position") + 1)
-    elif incremental:
+    closing = [
+        position for position, day in enumerate(ordered) if day in set(delivered_days) and day not in never_closing
+    ]
+    if incremental:
         alive = states.withColumn("_until", _next_position(key, len(ordered)))
+    elif withheld is None and len(closing) == len(ordered):
+        alive = states.where("_position >= 0").withColumn("_until", F.col("_position") + 1)
     else:
-        alive = _with_carried_full(states, withheld, key, positions, ordered, absent)
+        alive = _with_carried_full(states, withheld, key, positions, len(ordered), closing)
     if delete_flag:
         alive = alive.where(~F.coalesce(F.col(f"_state.{delete_flag}"), F.lit(False)))
     calendar = F.array(*(F.lit(day) for day in ordered))
@@ -85,17 +103,15 @@ def _with_carried_full(
     withheld: DataFrame | None,
     key: Sequence[str],
     positions: SparkColumn,
-    days: list[date],
-    delivered: list[int],
+    end: int,
+    closing: list[int],
 ) -> DataFrame:
-    """A full feed with gaps: days without a delivery and keys whose row was withheld keep the last good state.
+    """A full feed with gaps: keys whose row was withheld, and every key on days that close nothing, keep the last good state.
 
-    A key's record on position p speaks until the next delivered position; it is carried through a run of withheld records that
-    follows it without a delivered day on which the key was absent.
+    A key's record on position p speaks until its next record, or until the next closing position if it has none there; its state is
+    carried through the withheld records that follow without a closing day on which the key was absent.
     """
-    following = [
-        min((other for other in delivered if other > position), default=len(days)) for position in range(-1, len(days))
-    ]
+    following = [min((other for other in closing if other > position), default=end) for position in range(-1, end)]
     speaks_until = F.element_at(F.array(*(F.lit(value) for value in following)), F.col("_position") + 2)
     records = states
     if withheld is not None:
@@ -107,10 +123,41 @@ def _with_carried_full(
     linked = records.withColumn("_until", speaks_until).withColumn(
         "_breaks", F.coalesce(F.lag("_until").over(timeline) < F.col("_position"), F.lit(True)).cast("int")
     )
-    runs = linked.withColumn("_run", F.sum("_breaks").over(timeline))
+    runs = linked.withColumn("_run", F.sum("_breaks").over(timeline)).withColumn(
+        "_until", F.least("_until", F.coalesce(F.lead("_position").over(timeline), F.lit(end)))
+    )
     in_run = Window.partitionBy(*key, "_run").orderBy("_position")
     filled = runs.withColumn("_state", F.last("_state", ignorenulls=True).over(in_run))
     return filled.where("_state is not null").select(*key, "_position", "_until", "_state")
+
+
+def carry_columns(
+    slices: DataFrame,
+    previous: DataFrame | None,
+    absent: Mapping[date, Collection[str]],
+    *,
+    key: Sequence[str],
+    days: Sequence[date],
+    hashed: Sequence[str],
+) -> DataFrame:
+    """Slices in which a column its file lacked that day keeps the key's last value, and the hash over `hashed` that follows from it.
+
+    Grain: that of `slices`. absent: day → columns the file of that day did not have. What a source stops sending has not become
+    null; a key that was gone in between starts anew.
+    """
+    ordered = sorted(days)
+    known = slices.withColumn("_position", _positions(ordered)[F.col(DAY)])
+    if previous is not None:
+        known = known.unionByName(previous.withColumn("_position", F.lit(-1)), allowMissingColumns=True)
+    timeline = Window.partitionBy(*key).orderBy("_position")
+    broken = F.coalesce(F.lag("_position").over(timeline) < F.col("_position") - 1, F.lit(True)).cast("int")
+    placed = known.withColumn("_breaks", broken).withColumn("_run", F.sum("_breaks").over(timeline))
+    in_run = Window.partitionBy(*key, "_run").orderBy("_position")
+    for name in sorted({column for columns in absent.values() for column in columns}):
+        lacking = F.col("_as_of_date").isin([day for day, columns in absent.items() if name in columns])
+        stated = F.when(~lacking, F.struct(F.col(name).alias("value")))
+        placed = placed.withColumn(name, F.last(stated, ignorenulls=True).over(in_run)["value"])
+    return placed.where("_position >= 0").drop("_position", "_breaks", "_run").withColumn(HASH, row_hash(hashed))
 
 
 def build_changes(
@@ -124,7 +171,8 @@ def build_changes(
     """What changed on each edge into `days`.
 
     Grain: one row per (business_date, key) that changed; business_date is the edge's end, `_from_date` its start (null for the first
-    slice ever). `_change` is insert, update or delete; a delete carries the last state. Compare is by `_row_hash`, which treats null as a value.
+    slice ever). `_change` is insert, update or delete; a delete carries the last state. Compare is by `_row_hash`; only keys and
+    hashes are sorted, and whole rows fetched for what differs.
     """
     ordered = sorted(days)
     calendar = ([previous_day] if previous_day else []) + ordered
@@ -133,34 +181,44 @@ def build_changes(
         if previous is None
         else slices.unionByName(previous.withColumn(DAY, F.lit(previous_day)), allowMissingColumns=True)
     )
-    position = _positions(calendar)[F.col(DAY)]
+    placed = everything.withColumn("_position", _positions(calendar)[F.col(DAY)])
     timeline = Window.partitionBy(*key).orderBy("_position")
-    placed = everything.withColumn("_position", position)
     compared = placed.select(
-        "*",
+        *key,
+        "_position",
         F.lag("_position").over(timeline).alias("_earlier"),
-        F.lag(HASH).over(timeline).alias("_earlier_hash"),
+        (F.lag(HASH).over(timeline) != F.col(HASH)).alias("_differs"),
         F.lead("_position").over(timeline).alias("_later"),
     )
-    follows = F.col("_earlier") == F.col("_position") - 1
-    opens = F.when(~F.coalesce(follows, F.lit(False)), "insert").when(F.col(HASH) != F.col("_earlier_hash"), "update")
-    first_new = 1 if previous_day else 0
-    arrivals = compared.where(F.col("_position") >= first_new).withColumn("_change", opens).where("_change is not null")
-    vanishes = (F.col("_position") < len(calendar) - 1) & (
-        F.col("_later").isNull() | (F.col("_later") > F.col("_position") + 1)
+    is_arrival = F.col("_position") >= (1 if previous_day else 0)
+    follows = F.coalesce(F.col("_earlier") == F.col("_position") - 1, F.lit(False))
+    opens = F.when(is_arrival & ~follows, "insert").when(is_arrival & F.col("_differs"), "update")
+    closes = F.when(
+        (F.col("_position") < len(calendar) - 1)
+        & (F.col("_later").isNull() | (F.col("_later") > F.col("_position") + 1)),
+        "delete",
     )
-    departures = compared.where(vanishes).select(
-        *(column for column in compared.columns if column not in (DAY, "_position")),
-        (F.col("_position") + 1).alias("_position"),
-        F.element_at(F.array(*(F.lit(day) for day in calendar)), F.col("_position") + 2).alias(DAY),
-        F.lit("delete").alias("_change"),
+    # One row may open a state on its own day and end it on the next.
+    found = compared.select(
+        *key,
+        "_position",
+        F.explode(F.array_compact(F.array(_at(opens, F.col("_position")), _at(closes, F.col("_position") + 1)))).alias(
+            "_event"
+        ),
     )
     starts = F.array(*(F.lit(day).cast("date") for day in [None, *calendar]))
+    ends = F.array(*(F.lit(day) for day in calendar))
     return (
-        arrivals.unionByName(departures)
-        .withColumn("_from_date", F.element_at(starts, F.col("_position") + 1))
-        .drop("_position", "_earlier", "_earlier_hash", "_later")
+        placed.join(found, [*key, "_position"])
+        .withColumn(DAY, F.element_at(ends, F.col("_event.position") + 1))
+        .withColumn("_change", F.col("_event.change"))
+        .withColumn("_from_date", F.element_at(starts, F.col("_event.position") + 1))
+        .drop("_position", "_event")
     )
+
+
+def _at(change: SparkColumn, position: SparkColumn) -> SparkColumn:
+    return F.when(change.isNotNull(), F.struct(change.alias("change"), position.alias("position")))
 
 
 def intervals(changes: DataFrame, *, key: Sequence[str]) -> DataFrame:

@@ -1,7 +1,7 @@
 """All storage access: where a Delta table lives, how a day of it is read and replaced.
 
-A table is `<lake>/<layer>/<name>`, partitioned by `business_date`. A write replaces exactly its days in one commit whose metadata
-says which run wrote it from which inputs, so the log itself is the ledger's source.
+A table is `<lake>/<layer>/<name>`, partitioned by `business_date` (changes by their edge). A write replaces exactly its days in one
+commit whose metadata says which run wrote it from which inputs, so the log itself is the ledger's source.
 """
 
 from __future__ import annotations
@@ -44,11 +44,21 @@ class Lake:
         self, frame: DataFrame, layer: str, name: str, days: Sequence[date], metadata: dict[str, Any], column: str = DAY
     ) -> None:
         """Replace exactly `days` of a table with `frame`, in one commit. A day without rows in `frame` ends empty."""
+        self._replace(frame, layer, name, in_days(days, column), metadata, column)
+
+    def add_edges(self, frame: DataFrame, name: str, edges: Sequence[str], metadata: dict[str, Any]) -> None:
+        """Write the changes of `edges` in one commit. An edge that a run left there before it ended is the same edge."""
+        names = ", ".join(f"'{edge}'" for edge in sorted(edges))
+        self._replace(frame, "changes", name, f"_edge in ({names})", metadata, "_edge")
+
+    def _replace(
+        self, frame: DataFrame, layer: str, name: str, condition: str, metadata: dict[str, Any], partition: str
+    ) -> None:
         (
             frame.write.format("delta")
             .mode("overwrite")
-            .partitionBy(column)
-            .option("replaceWhere", in_days(days, column))
+            .partitionBy(partition)
+            .option("replaceWhere", condition)
             .option("mergeSchema", "true")
             .option("userMetadata", json.dumps(metadata, sort_keys=True))
             .save(self.path(layer, name))

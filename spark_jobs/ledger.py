@@ -2,8 +2,9 @@
 
 `meta.deliveries` has one row per (feed, business_date, delivery_number); the newest row of a feed and day is in force.
 `meta.days` has one row per (business_date, step, run): the step is done for the inputs named by `digest`.
-A feed's row is also in the metadata of the commit that ended its work (the changes of a state, the slice of events), so after a
-crash the table is completed from the log.
+`meta.chain` has the links of `spark_jobs.chains`.
+A feed's rows are also in the metadata of the commit that ended its work (the changes of a state, the slice of events), so after a
+crash the tables are completed from the log.
 
 A day's digest covers every delivery in force on it and the digest of the day before: a correction of Tuesday makes Wednesday's gold
 stale too, which is what averages and carried states need.
@@ -13,10 +14,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
+from spark_jobs.chains import CHAIN_SCHEMA, Link, in_force
 from spark_jobs.contracts import Catalogue
 from spark_jobs.io import Lake
 
@@ -29,9 +32,9 @@ DAYS_SCHEMA = "business_date date, step string, digest string, run int"
 
 @dataclass(frozen=True)
 class DeliveryRecord:
-    """One feed on one day. status: `loaded`, `held` (a gate stopped it) or `missing` (not delivered, or not readable).
+    """One feed on one day. status: `loaded`, `held` (a gate stopped it), `missing` (not delivered, or not readable) or `withdrawn`.
 
-    `detail` is JSON: the counts per file and rule and the control totals.
+    `detail` is JSON: the counts per file and rule, the control totals, columns the file lacked; of a withdrawn day who and why.
     """
 
     feed: str
@@ -64,7 +67,8 @@ class Ledger:
         self._lake, self._catalogue = lake, catalogue
         self._records: dict[tuple[str, date], DeliveryRecord] = {}
         self._days: dict[tuple[date, str], str] = {}
-        self.last_run = 0
+        self._links: dict[str, list[Link]] = {}
+        self.last_run = self._last_recorded = 0
         if lake.exists("meta", "deliveries"):
             rows = lake.read("meta", "deliveries").collect()
             for row in sorted(rows, key=lambda row: (row.run, row.delivery_number)):
@@ -74,8 +78,25 @@ class Ledger:
                 self._days[row.business_date, row.step] = row.digest
                 self.last_run = max(self.last_run, row.run)
 
+        if lake.exists("meta", "chain"):
+            self._remember_links(Link(**row.asDict()) for row in lake.read("meta", "chain").collect())
+
+    def _remember_links(self, links: Iterable[Link]) -> None:
+        for link in links:
+            self._links.setdefault(link.feed, []).append(link)
+            self.last_run = max(self.last_run, link.run)
+
+    def links(self, feed: str) -> list[Link]:
+        """Every link a feed ever had."""
+        return list(self._links.get(feed, ()))
+
+    def chain(self, feed: str) -> dict[date, Link]:
+        """Day → link in force, in order of days: the days on which the feed has a slice."""
+        return in_force(self.links(feed))
+
     def _remember(self, record: DeliveryRecord) -> None:
         self._records[record.feed, record.business_date] = record
+        self._last_recorded = max(self._last_recorded, record.run)
         self.last_run = max(self.last_run, record.run)
 
     def record(self, feed: str, day: date) -> DeliveryRecord | None:
@@ -98,8 +119,14 @@ class Ledger:
         flagged = min((record.business_date for record in self._records.values() if record.is_opening), default=None)
         return flagged or min(self.days(), default=None)
 
-    def append(self, records: list[DeliveryRecord]) -> None:
-        """Add records in one commit. Records equal to those in force are left out, so a re-run writes nothing."""
+    def append(self, records: list[DeliveryRecord], links: list[Link]) -> None:
+        """Add links and records, a commit each. Records equal to those in force are left out, so a re-run writes nothing."""
+        known = {(link.feed, link.business_date, link.run) for feed in self._links.values() for link in feed}
+        links = [link for link in links if (link.feed, link.business_date, link.run) not in known]
+        if links:
+            frame = self._lake.spark.createDataFrame([tuple(asdict(link).values()) for link in links], CHAIN_SCHEMA)
+            self._lake.append(frame.coalesce(1), "meta", "chain", {"run": max(link.run for link in links)})
+            self._remember_links(links)
         new = [record for record in records if self._differs(record)]
         if not new:
             return
@@ -114,14 +141,15 @@ class Ledger:
 
     def recover(self) -> int:
         """Complete the table from the feeds' own commits, after a run that ended between the two. Returns rows added."""
-        found = []
+        found, links = [], []
         for contract in self._catalogue:
             layer = "silver" if contract.mode == "event" else "changes"
             if self._lake.exists(layer, contract.feed):
                 for _, metadata in self._lake.commits(layer, contract.feed, last=3):
-                    if metadata.get("run", 0) > self.last_run:
+                    if metadata.get("run", 0) > self._last_recorded:
                         found += [DeliveryRecord.from_json(values) for values in metadata.get("deliveries", [])]
-        self.append(found)
+                        links += [Link.from_json(values) for values in metadata.get("links", [])]
+        self.append(found, links)
         return len(found)
 
     def digest(self, day: date) -> str:

@@ -32,6 +32,14 @@ class DeliveredFile:
 
 
 @dataclass(frozen=True)
+class Drift:
+    """How the columns of a delivery's files differ from the contract: our names of those `absent`, the files' own of those `added`."""
+
+    absent: tuple[str, ...]
+    added: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Delivery:
     """One feed on one business date, checked against its manifest. `digest` names the content: same digest, same bytes."""
 
@@ -41,6 +49,7 @@ class Delivery:
     files: tuple[DeliveredFile, ...]
     control_totals: dict[str, Decimal]
     digest: str
+    drift: Drift
 
     @property
     def rows(self) -> int:
@@ -61,7 +70,7 @@ def delivered_days(landing: Path) -> list[date]:
 def find_delivery(landing: Path, contract: Contract, day: date) -> Delivery:
     """The checked delivery of one feed and day.
 
-    Errors: DeliveryError C360-301 not delivered, C360-302 manifest unreadable, C360-303 manifest and file disagree;
+    Errors: DeliveryError C360-301 not delivered, C360-302 manifest unreadable, C360-303 manifest and file disagree, C360-305 other columns;
     FileFormatError C360-21x to 24x when a file is not what its format promises.
     """
     folder = landing / day.isoformat() / contract.feed
@@ -93,14 +102,14 @@ def find_delivery(landing: Path, contract: Contract, day: date) -> Delivery:
     if not data_files:
         fault = f"no file matches {contract.file_glob(f'{day:%Y%m%d}')}"
         raise DeliveryError("C360-303", fault, where=where, next_step=retry)
-    for file in data_files:
-        _check_format(contract, day, file, where, retry)
+    columns = [_check_format(contract, day, file, where, retry) for file in data_files]
+    drift = _drift(contract, columns, where, retry)
     rows = sum(file.rows for file in data_files)
     if totals.get("rows", rows) != rows:
         fault = f"the control total is {totals['rows']:,f} rows, the files hold {rows:,}: {rows - totals['rows']:+,f}"
         raise DeliveryError("C360-303", fault, where=where, kept="nothing of this feed and day", next_step=retry)
     digest = hashlib.sha256("".join(sorted(f"{name}:{sha}" for name, (_, sha) in claims.items())).encode()).hexdigest()
-    return Delivery(contract.feed, day, is_opening, data_files, totals, digest)
+    return Delivery(contract.feed, day, is_opening, data_files, totals, digest, drift)
 
 
 def _check_file(file: DeliveredFile, claim: tuple[int, str], where: str, retry: str) -> None:
@@ -137,7 +146,27 @@ _INSPECT: dict[str, Callable[[str], FileFacts]] = {
 }
 
 
-def _check_format(contract: Contract, day: date, file: DeliveredFile, where: str, retry: str) -> None:
+def _drift(contract: Contract, files: list[tuple[str, ...]], where: str, retry: str) -> Drift:
+    """What the feed's drift policy lets pass. Raises DeliveryError C360-305 for what it does not."""
+    known = {column.source for column in contract.columns}
+    drift = Drift(
+        tuple(column.name for column in contract.columns if any(column.source not in columns for columns in files)),
+        tuple(sorted({name for columns in files for name in columns} - known)),
+    )
+    for names, entry, fault in (
+        (drift.added, "new_column", "holds columns the contract does not know"),
+        (drift.absent, "missing_column", "lacks columns of the contract"),
+    ):
+        if names and contract.drift.get(entry) == "stop":
+            raise DeliveryError(
+                "C360-305", f"the delivery {fault}: {', '.join(names)}", where=where,
+                kept="nothing of this feed and day", next_step=retry,
+            )  # fmt: skip
+    return drift
+
+
+def _check_format(contract: Contract, day: date, file: DeliveredFile, where: str, retry: str) -> tuple[str, ...]:
+    """The file's columns, after everything it says of itself was held against its manifest."""
     try:
         facts = _INSPECT[contract.format](str(file.path))
     except FileFormatError as error:
@@ -160,6 +189,7 @@ def _check_format(contract: Contract, day: date, file: DeliveredFile, where: str
             "C360-211", f"{file.path.name} lacks the required columns {', '.join(missing)}",
             where=where, kept="nothing of this feed and day", next_step=retry,
         )  # fmt: skip
+    return facts.columns
 
 
 def look_at_all(

@@ -7,15 +7,19 @@ results into the ledger's records, `settle` writes what may go on.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import reduce
+from itertools import pairwise
 from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs import history
+from spark_jobs.chains import Link, relink
 from spark_jobs.context import Run
 from spark_jobs.contracts import Contract
 from spark_jobs.errors import C360Error, GateError
@@ -25,7 +29,7 @@ from spark_jobs.io import DAY
 from spark_jobs.ledger import DeliveryRecord
 from spark_jobs.quality.gates import GateResult
 from spark_jobs.quality.rules import Rule, feed_rules
-from spark_jobs.quality.verdicts import contract_fields, count_verdicts, kept_rows, quarantined_rows, with_verdicts
+from spark_jobs.quality.verdicts import count_verdicts, kept_rows, quarantined_rows, with_verdicts
 
 
 @dataclass
@@ -33,7 +37,7 @@ class FeedRange:
     """What a load has to do for one feed.
 
     new: deliveries to take in, with their delivery numbers. faults: days of the range on which nothing loadable lies there.
-    days: every day whose slice must be built: the new ones and all known later ones, whose carried state and edges may change.
+    days: the days touched, and the later ones whose slice takes something over from them.
     """
 
     contract: Contract
@@ -49,10 +53,11 @@ def plan_feed(run: Run, contract: Contract, found: list[Delivery], faults: dict[
     new = []
     for delivery in found:
         known = run.ledger.record(contract.feed, delivery.business_date)
-        if known is None or known.digest != delivery.digest or known.status != "loaded":
-            # The same bytes judged once more, after a rule was corrected, are the same delivery.
-            is_same = known is not None and known.digest == delivery.digest
-            new.append((delivery, (known.delivery_number if known else 0) + (0 if is_same else 1)))
+        is_same = known is not None and known.digest == delivery.digest
+        if is_same and known.status in ("loaded", "withdrawn"):
+            continue
+        # The same bytes judged once more, after a rule was corrected, are the same delivery.
+        new.append((delivery, (known.delivery_number if known else 0) + (0 if is_same else 1)))
     # A delivery that was good once is not undone by a file that is unreadable now.
     unknown = {
         day: error
@@ -63,8 +68,26 @@ def plan_feed(run: Run, contract: Contract, found: list[Delivery], faults: dict[
     touched = {delivery.business_date for delivery, _ in new} | set(unknown)
     if not touched:
         return None
-    later = {day for day in run.ledger.days() if day > min(touched)}
-    return FeedRange(contract, new, unknown, sorted(touched | later))
+    return FeedRange(contract, new, unknown, days_to_build(run, contract, touched))
+
+
+def days_to_build(run: Run, contract: Contract, touched: Collection[date]) -> list[date]:
+    """`touched`, and after each the days that carry something from a slice that is built again: nothing else can have changed."""
+    chosen, carries = [], False
+    for day in sorted({*run.ledger.days(), *touched}):
+        carries = day in touched or (carries and _takes_over(run, contract, day))
+        if carries:
+            chosen.append(day)
+    return chosen
+
+
+def _takes_over(run: Run, contract: Contract, day: date) -> bool:
+    """Whether the day's slice holds anything of the slice before it."""
+    if contract.mode == "event":
+        return False
+    record = run.ledger.record(contract.feed, day)
+    is_whole = record is not None and record.status == "loaded" and record.rows_quarantined == 0
+    return contract.mode == "incremental" or not is_whole or bool(json.loads(record.detail).get("absent"))
 
 
 def read_and_judge(run: Run, work: FeedRange) -> FeedRange:
@@ -139,6 +162,8 @@ def _judge_day(run: Run, contract: Contract, delivery: Delivery, number: int, co
         "broken": broken,
         "totals": {name: str(value) for name, value in sums.items()},
         "stated": {name: str(value) for name, value in delivery.control_totals.items()},
+        "absent": list(delivery.drift.absent),
+        "added": list(delivery.drift.added),
         "where": "file " + ", ".join(file.path.name for file in delivery.files),
         "next": f"ask the sender ({contract.owner}) for a correct file, then: c360 load --date {delivery.business_date} --feed {contract.feed}",
     }
@@ -190,27 +215,20 @@ def _over_limit(rule: Rule, broken: int, read: int) -> bool:
     return broken > _ROWS_ALWAYS_ALLOWED and broken > rule.limit * read
 
 
-def settle(run: Run, work: FeedRange, records: list[DeliveryRecord]) -> None:
-    """Write quarantine, silver slices and changes of the days that may go on."""
-    contract = work.contract
-    status = {record.business_date: record.status for record in records}
-    loaded = {day for day in run.ledger.loaded_days(contract.feed) if day in work.days} - set(status)
-    loaded |= {day for day, value in status.items() if value == "loaded"}
-    state_days = [
-        day
-        for day in work.days
-        if day in loaded or (contract.if_missing == "carry" and _has_state(run, work, day, loaded))
-    ]
+def settle(run: Run, work: FeedRange, records: list[DeliveryRecord]) -> list[Link]:
+    """Write quarantine, silver slices and changes of what may go on. Returns what the feed's chain gains."""
     if work.verdicts is not None and work.new:
         _write_quarantine(run, work)
-    if state_days:
-        _write_silver(run, work, state_days, sorted(loaded), records)
+    decided = {record.business_date: record for record in records}
+    loaded = set(run.ledger.loaded_days(work.contract.feed)) - set(decided)
+    loaded |= {day for day, record in decided.items() if record.status == "loaded"}
+    # Goes with the feed's last commit: once that is there, the feed is done, whatever happens to this process.
+    metadata = {"run": run.number, "deliveries": [record.to_json() for record in records]}
+    write = _write_events if work.contract.mode == "event" else _write_states
+    links = write(run, work, records, loaded, metadata)
     if work.verdicts is not None:
         work.verdicts.unpersist()
-
-
-def _has_state(run: Run, work: FeedRange, day: date, loaded: set[date]) -> bool:
-    return any(known < day for known in [*run.ledger.loaded_days(work.contract.feed), *loaded])
+    return links
 
 
 def _write_quarantine(run: Run, work: FeedRange) -> None:
@@ -232,48 +250,128 @@ def _raw_key(contract: Contract) -> list[str]:
     return [f"{name}_token" if name in personal else name for name in contract.key]
 
 
-def _write_silver(
-    run: Run, work: FeedRange, days: list[date], loaded: list[date], records: list[DeliveryRecord]
-) -> None:
+_ORIGIN = ("_row_hash", "_delivery_number", "_source_file", "_source_row")
+
+
+def _slice_columns(contract: Contract) -> list[str]:
+    return list(dict.fromkeys([*contract.key, *contract.fields, *_ORIGIN]))
+
+
+def _write_events(
+    run: Run, work: FeedRange, records: list[DeliveryRecord], loaded: set[date], metadata: dict[str, Any]
+) -> list[Link]:
+    """Events have no state: a day's rows are those of its delivery."""
+    contract = work.contract
+    if work.verdicts is not None:
+        rows = kept_rows(work.verdicts).where(F.col(DAY).isin(sorted(loaded)))
+        events = rows.select(DAY, *_slice_columns(contract)).withColumn("_as_of_date", F.col(DAY))
+        run.lake.replace_days(events.coalesce(2), "silver", contract.feed, work.days, metadata)
+    elif run.lake.exists("silver", contract.feed):
+        nothing = run.lake.read("silver", contract.feed).limit(0)
+        run.lake.replace_days(nothing, "silver", contract.feed, work.days, metadata)
+    return []
+
+
+def _write_states(
+    run: Run, work: FeedRange, records: list[DeliveryRecord], loaded: set[date], metadata: dict[str, Any]
+) -> list[Link]:
+    """Slices of the days to build, and the edges that are new because of them."""
+    contract, lake, feed = work.contract, run.lake, work.contract.feed
+    before = run.ledger.chain(feed)
+    known = sorted({*run.ledger.days(), *(record.business_date for record in records)})
+    carried_from = min(loaded, default=date.max) if contract.if_missing == "carry" else date.max
+    chain = [day for day in known if day in loaded or day > carried_from]
+    built, gone = [day for day in work.days if day in chain], [day for day in before if day not in chain]
+    if not built and not gone:
+        return []
+    fingerprints = {day: before[day].fingerprint for day in chain if day in before}
+    frames = [_block(run, work, records, loaded, start, days) for start, days in _blocks(chain, built)]
+    slices = reduce(DataFrame.unionByName, frames) if frames else lake.read("silver", feed).limit(0)
+    lake.replace_days(slices.coalesce(2), "silver", feed, [*built, *gone], {"run": run.number})
+    if built:
+        fingerprints |= _fingerprints(lake.read("silver", feed, built), built)
+    links = relink(feed, before, fingerprints, run.number, run.started_at)
+    _write_edges(run, contract, chain, links, metadata)
+    return links
+
+
+def _blocks(chain: list[date], built: list[date]) -> list[tuple[date | None, list[date]]]:
+    """The days to build as runs of neighbours in the chain, each with the day before it, whose slice stands."""
+    blocks: list[tuple[date | None, list[date]]] = []
+    for before, day in pairwise([None, *chain]):
+        if day not in built:
+            continue
+        if blocks and blocks[-1][1][-1] == before:
+            blocks[-1][1].append(day)
+        else:
+            blocks.append((before, [day]))
+    return blocks
+
+
+def _block(
+    run: Run, work: FeedRange, records: list[DeliveryRecord], loaded: set[date], before: date | None, days: list[date]
+) -> DataFrame:
     contract, lake = work.contract, run.lake
-    # Goes with the feed's last commit: once that is there, the feed is done, whatever happens to this process.
-    metadata = {"run": run.number, "deliveries": [record.to_json() for record in records]}
-    origin = ["_row_hash", "_delivery_number", "_source_file", "_source_row"]
-    names = list(dict.fromkeys([*contract.key, *contract_fields(contract), *origin]))
-    good = kept_rows(work.verdicts).where(F.col(DAY).isin(loaded)) if work.verdicts is not None else None
-    if contract.mode == "event":
-        if good is None:
-            return
-        slices = good.select(DAY, *names).withColumn("_as_of_date", F.col(DAY))
-        lake.replace_days(slices.coalesce(2), "silver", contract.feed, days, metadata)
-        return
-    previous_day = max(
-        (day for day in run.ledger.days() if day < days[0] and _in_silver(run, contract, day)), default=None
-    )
-    previous = lake.read("silver", contract.feed, [previous_day]) if previous_day else None
-    if good is None:
-        good = previous.drop("_as_of_date").limit(0)
-    has_withheld = any(count["rows_quarantined"] for count in work.counts or [])
-    withheld = (
-        quarantined_rows(work.verdicts).where(F.col(DAY).isin(loaded)).select(DAY, *contract.key)
-        if has_withheld
-        else None
-    )
+    names = _slice_columns(contract)
+    delivered = [day for day in days if day in loaded]
+    counts = [count for count in work.counts or [] if count[DAY] in delivered]
+    previous = lake.read("silver", contract.feed, [before]) if before else None
+    if work.verdicts is None:
+        good, withheld = previous.select(DAY, *names).limit(0), None
+    else:
+        good = kept_rows(work.verdicts).where(F.col(DAY).isin(delivered)).select(DAY, *names)
+        withheld = quarantined_rows(work.verdicts).where(F.col(DAY).isin(delivered)).select(DAY, *contract.key)
     slices = history.build_slices(
-        good.select(DAY, *names), previous, withheld, key=contract.key, days=days, delivered_days=loaded,
-        incremental=contract.mode == "incremental", delete_flag=contract.delete_flag,
+        good, previous, withheld if any(count["rows_quarantined"] for count in counts) else None, key=contract.key, days=days,
+        delivered_days=delivered, incremental=contract.mode == "incremental", delete_flag=contract.delete_flag,
+        never_closing={count[DAY] for count in counts if count["rows_without_key"]},
     )  # fmt: skip
-    slices = slices.select(DAY, *names, "_as_of_date").coalesce(2)
-    lake.replace_days(slices, "silver", contract.feed, days, {"run": run.number})
-    written = lake.read("silver", contract.feed, days)
-    changes = history.build_changes(written, previous, key=contract.key, days=days, previous_day=previous_day)
-    lake.replace_days(changes.coalesce(1), "changes", contract.feed, days, metadata)
+    absent = _absent_columns(run, contract, records, delivered)
+    if absent:
+        slices = history.carry_columns(
+            slices, previous, absent, key=contract.key, days=days, hashed=contract.tracked_fields
+        )
+    return slices.select(DAY, *names, "_as_of_date")
 
 
-def _in_silver(run: Run, contract: Contract, day: date) -> bool:
-    record = run.ledger.record(contract.feed, day)
-    if record is None:
-        return False
-    return record.status == "loaded" or (
-        contract.if_missing == "carry" and any(known < day for known in run.ledger.loaded_days(contract.feed))
+def _absent_columns(
+    run: Run, contract: Contract, records: list[DeliveryRecord], days: list[date]
+) -> dict[date, list[str]]:
+    """Day → columns of a slice which that day's files did not have."""
+    decided = {record.business_date: record for record in records}
+    derived = {column.name: column.derived_names or (column.name,) for column in contract.columns}
+    absent = {}
+    for day in days:
+        record = decided.get(day) or run.ledger.record(contract.feed, day)
+        names = [name for column in json.loads(record.detail).get("absent", ()) for name in derived.get(column, ())]
+        if names:
+            absent[day] = names
+    return absent
+
+
+def _fingerprints(slices: DataFrame, days: list[date]) -> dict[date, str]:
+    """Day → what its slice holds, whatever the order of its rows."""
+    sums = F.sum(F.col("_row_hash").cast("decimal(38,0)"))
+    rows = slices.groupBy(DAY).agg(F.count(F.lit(1)).alias("rows"), sums.alias("hashes")).collect()
+    return dict.fromkeys(days, "0:0") | {row[DAY]: f"{row.rows}:{row.hashes}" for row in rows}
+
+
+def _write_edges(run: Run, contract: Contract, chain: list[date], links: list[Link], metadata: dict[str, Any]) -> None:
+    """The changes of edges nobody has written before; an edge that is back in force is there already."""
+    written = {link.edge for link in run.ledger.links(contract.feed)}
+    edges = {link.business_date: link.edge for link in links if link.edge and link.edge not in written}
+    if not edges:
+        return
+    span = [day for day in chain if min(edges) <= day <= max(edges)]
+    start = max((day for day in chain if day < span[0]), default=None)
+    changes = history.build_changes(
+        run.lake.read("silver", contract.feed, span),
+        run.lake.read("silver", contract.feed, [start]) if start else None,
+        key=contract.key,
+        days=span,
+        previous_day=start,
     )
+    names = F.create_map(*(item for day, edge in edges.items() for item in (F.lit(day), F.lit(edge))))
+    found = changes.withColumn("_edge", names[F.col(DAY)]).where("_edge is not null")
+    metadata = metadata | {"links": [link.to_json() for link in links]}
+    run.lake.add_edges(found.coalesce(1), contract.feed, list(edges.values()), metadata)

@@ -19,13 +19,17 @@ def answer(settings: Settings, query: str) -> list[dict[str, Any]]:
     """Rows as dictionaries; decimals and dates as strings, so that no scale is lost. Raises C360-107 for a query DuckDB refuses."""
     with open_published(settings.published) as connection:
         try:
-            cursor = connection.execute(query)
-            names = [column[0] for column in cursor.description or []]
-            return [{name: _plain(value) for name, value in zip(names, row, strict=True)} for row in cursor.fetchall()]
+            return plain_rows(connection.execute(query))
         except duckdb.Error as error:
             raise ConfigurationError(
                 "C360-107", str(error).splitlines()[0], next_step='c360 sql "show tables"'
             ) from None
+
+
+def plain_rows(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """What a query gives as dictionaries, decimals and dates as strings."""
+    names = [column[0] for column in cursor.description or []]
+    return [{name: _plain(value) for name, value in zip(names, row, strict=True)} for row in cursor.fetchall()]
 
 
 def _plain(value: Any) -> Any:

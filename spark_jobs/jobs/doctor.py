@@ -55,7 +55,7 @@ def _jars(settings: Settings) -> str:
 
 
 def _contracts(settings: Settings) -> str:
-    return f"{len(load_catalogue())} feeds"
+    return f"{len(load_catalogue(settings.catalogue))} feeds"
 
 
 def _rules(settings: Settings) -> str:

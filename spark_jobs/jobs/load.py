@@ -43,18 +43,7 @@ def load(run: Run, days: list[date], feeds: list[str] | None = None) -> Outcome:
     """Load `days` (all feeds, or only `feeds`) and publish what is complete."""
     outcome = Outcome()
     duckdb_store.check_lake(run.lake.root)
-    with run.timed("land and bronze"):
-        plans = _plan(run, days, feeds)
-        judged = run.in_parallel(lambda work: read_and_judge(run, work), plans, "bronze and verdicts")
-    with run.timed("gate silver"):
-        outcome.records = _gate_silver(run, judged)
-    by_feed = {
-        work.contract.feed: [record for record in outcome.records if record.feed == work.contract.feed]
-        for work in judged
-    }
-    with run.timed("silver"):
-        run.in_parallel(lambda work: settle(run, work, by_feed[work.contract.feed]), judged, "silver and changes")
-        run.ledger.append(outcome.records)
+    outcome.records = take_in(run, days, feeds)
     outcome.blocked = {day: feeds for day in run.ledger.days() if (feeds := run.ledger.blocking(day))}
     buildable = _until_first_blocked(run)
     with run.timed("gold"):
@@ -68,6 +57,29 @@ def load(run: Run, days: list[date], feeds: list[str] | None = None) -> Outcome:
         outcome.revision = _publish(run, unpublished)
         outcome.published = unpublished
     return outcome
+
+
+def take_in(run: Run, days: list[date], feeds: list[str] | None = None) -> list[DeliveryRecord]:
+    """Landing to silver: what was delivered for `days`, judged and settled. Returns the ledger's new records."""
+    with run.timed("land and bronze"):
+        plans = _plan(run, days, feeds)
+        judged = run.in_parallel(lambda work: read_and_judge(run, work), plans, "bronze and verdicts")
+    with run.timed("gate silver"):
+        records = _gate_silver(run, judged)
+    settle_all(run, judged, records)
+    return records
+
+
+def settle_all(run: Run, judged: list[FeedRange], records: list[DeliveryRecord]) -> None:
+    """Write what `records` decided, and remember it."""
+    by_feed: dict[str, list[DeliveryRecord]] = {}
+    for record in records:
+        by_feed.setdefault(record.feed, []).append(record)
+    with run.timed("silver"):
+        links = run.in_parallel(
+            lambda work: settle(run, work, by_feed.get(work.contract.feed, [])), judged, "silver and changes"
+        )
+        run.ledger.append(records, [link for found in links for link in found])
 
 
 def _plan(run: Run, days: list[date], feeds: list[str] | None) -> list[FeedRange]:

@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -25,11 +26,15 @@ from spark_jobs.trading_calendar import trading_calendar
 
 
 @contextmanager
-def start_run(settings: Settings, purpose: str, console: Console) -> Iterator[Run]:
-    """Hold the lock, start Spark, complete the ledger after a crash, and clean up scratch at the end."""
+def start_run(settings: Settings, purpose: str, console: Console, started_at: datetime | None = None) -> Iterator[Run]:
+    """Hold the lock, start Spark, complete the ledger after a crash, and clean up scratch at the end.
+
+    started_at: when what this run learns counts as known; the clock is read here and nowhere below.
+    """
+    known_at = (started_at or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     with writer_lock(settings.work, purpose):
         started = time.perf_counter()
-        catalogue = load_catalogue()
+        catalogue = load_catalogue(settings.catalogue)
         spark = build_session(settings)
         lake = Lake(spark, settings.lake)
         ledger = Ledger(lake, catalogue)
@@ -45,7 +50,7 @@ def start_run(settings: Settings, purpose: str, console: Console) -> Iterator[Ru
             with Progress(*columns, console=console, transient=True) as progress:
                 private = PrivateMeans(keys, Vault(settings.vault, keys), staging)
                 calendar = trading_calendar(settings.calendar_overrides)
-                run = Run(number, settings, spark, lake, catalogue, ledger, calendar, private, progress)
+                run = Run(number, known_at, settings, spark, lake, catalogue, ledger, calendar, private, progress)
                 run.seconds["session"] = time.perf_counter() - started
                 yield run
         finally:

@@ -12,16 +12,22 @@ from spark_jobs.config import Settings
 from spark_jobs.errors import InfrastructureError
 from spark_jobs.publish.duckdb_store import connect_delta, current
 
-_MARKS = {"loaded": "[green]●[/]", "held": "[red]■[/]", "missing": "[yellow]○[/]"}
+_MARKS = {"loaded": "[green]●[/]", "held": "[red]■[/]", "missing": "[yellow]○[/]", "withdrawn": "[yellow]×[/]"}
 
 
-def read_status(settings: Settings) -> dict[str, Any]:
-    """Deliveries in force, days published, and the pointer. Raises InfrastructureError C360-535 for a lake on another file system."""
+def local_lake(settings: Settings) -> str:
+    """The lake's folder. Raises InfrastructureError C360-535 for a lake on another file system."""
     root = settings.lake.removeprefix("file://").removeprefix("file:")
     if "://" in root:
         raise InfrastructureError(
-            "C360-535", "status reads a lake on this machine's file system", next_step="ask the ledger tables in Spark"
+            "C360-535", "this command reads a lake on this machine's file system", next_step="ask the tables in Spark"
         )
+    return root
+
+
+def read_status(settings: Settings) -> dict[str, Any]:
+    """Deliveries in force, days published, and the pointer."""
+    root = local_lake(settings)
     now = current(settings.published)
     published = {"revision": now.revision, "as_of_date": now.as_of_date.isoformat()} if now else None
     if not (Path(root) / "meta" / "deliveries").is_dir():
@@ -50,7 +56,7 @@ def read_status(settings: Settings) -> dict[str, Any]:
 def show(found: dict[str, Any], console: Console) -> None:
     days = sorted({row["business_date"] for row in found["deliveries"]})[-12:]
     revisions = {row["business_date"]: row["revision"] for row in found["published_days"]}
-    table = Table(title="● loaded   ■ held   ○ missing", show_footer=True)
+    table = Table(title="● loaded   ■ held   ○ missing   × withdrawn", show_footer=True)
     table.add_column("feed", footer="published in revision")
     for day in days:
         table.add_column(day[5:], justify="center", footer=str(revisions.get(day, "–")))

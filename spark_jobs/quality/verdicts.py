@@ -5,23 +5,29 @@ rows read = rows kept + rows quarantined + exact duplicates dropped, for every f
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
+
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from spark_jobs.contracts import Column, Contract
+from spark_jobs.history import row_hash
 from spark_jobs.ingest.bronze import ORIGIN
 from spark_jobs.quality.rules import Rule, feed_rules
 
 _WIDE = "decimal(38,12)"
+_FULL_WIDTH, _PLAIN = "０１２３４５６７８９．－＋　", "0123456789.-+ "
 
 
 def typed_value(column: Column, raw: SparkColumn) -> SparkColumn:
-    """The delivered text as the contract's type; null when it cannot be read as such.
+    """The delivered text as the contract's type, canonical; null when it cannot be read as such.
 
-    A number with more decimals than its type holds is not readable: rounding at the door would lose money silently.
+    Full-width digits and spaces become plain ones, outer spaces go, an empty text is null: what is equal must compare equal. A number
+    with more decimals than its type holds is not readable: rounding at the door would lose money silently.
     """
-    text = F.nullif(F.trim(raw), F.lit(""))
+    text = F.nullif(F.trim(F.translate(raw, _FULL_WIDTH, _PLAIN)), F.lit(""))
     if column.codes:
         pairs = [F.lit(item) for pair in column.codes.items() for item in pair]
         return F.coalesce(F.try_element_at(F.create_map(*pairs), text), F.concat(F.lit("@"), text))
@@ -42,8 +48,8 @@ def typed_value(column: Column, raw: SparkColumn) -> SparkColumn:
 def with_verdicts(bronze: DataFrame, contract: Contract) -> DataFrame:
     """Bronze rows with typed columns and a verdict each.
 
-    Adds: `_raw` (the delivered text, tokens in place of personal values), `_row_hash`, `_is_duplicate` (an exact copy of another
-    row of the day), the helper columns of the rules, `_errors` and `_warnings` (what broke, without values).
+    Adds: `_raw` (the delivered text, tokens in place of personal values), `_row_hash` (of the tracked columns), `_is_duplicate` (an
+    exact copy of another row of the day), the helper columns of the rules, `_errors` and `_warnings` (what broke, without values).
     """
     rules = feed_rules(contract)
     derived = [name for column in contract.personal_columns for name in column.derived_names]
@@ -55,31 +61,27 @@ def with_verdicts(bronze: DataFrame, contract: Contract) -> DataFrame:
         *(typed_value(column, F.col(column.name)).alias(column.name) for column in contract.plain_columns),
         *derived,
         F.struct(*raw, *derived).alias("_raw"),
-    ).withColumn("_row_hash", F.xxhash64("_parse_error", *contract_fields(contract)))
+    ).select(
+        "*",
+        row_hash(contract.tracked_fields).alias("_row_hash"),
+        row_hash(["_parse_error", *contract.fields]).alias("_content"),
+    )
     # An unsplittable record has no key and is nobody's copy: its own place in the file keeps it apart.
     key = [
         F.coalesce(F.col(name).cast("string"), F.concat("_source_file", F.lit(":"), "_source_row"))
         for name in contract.key
     ]
     same_key = Window.partitionBy("business_date", *key)
-    copies = Window.partitionBy("business_date", *key, "_row_hash").orderBy("_source_file", "_source_row")
+    copies = Window.partitionBy("business_date", *key, "_content").orderBy("_source_file", "_source_row")
     marked = typed.select(
         "*",
-        F.size(F.collect_set("_row_hash").over(same_key)).alias("_key_variants"),
+        F.size(F.collect_set("_content").over(same_key)).alias("_key_variants"),
         (F.row_number().over(copies) > 1).alias("_is_duplicate"),
     )
     helped = marked.select("*", *(helper for rule in rules if (helper := rule.helper()) is not None))
     return helped.select(
         "*", _reasons(rules, ("quarantine", "stop")).alias("_errors"), _reasons(rules, ("warn",)).alias("_warnings")
     )
-
-
-def contract_fields(contract: Contract) -> list[str]:
-    """The columns that carry the contract's meaning: what a change of a row is a change of."""
-    return [
-        *(column.name for column in contract.plain_columns),
-        *(n for c in contract.personal_columns for n in c.derived_names),
-    ]
 
 
 def _reasons(rules: list[Rule], severities: tuple[str, ...]) -> SparkColumn:
@@ -99,11 +101,13 @@ def quarantined_rows(verdicts: DataFrame) -> DataFrame:
 def count_verdicts(verdicts: DataFrame, contract: Contract) -> DataFrame:
     """The ledger's numbers. Grain: (business_date, _source_file).
 
-    rows_read, rows_duplicate, rows_quarantined, rows_kept; `total_<column>`: Σ of the readable values of all rows read, to hold
+    rows_read, rows_duplicate, rows_quarantined, rows_kept; `rows_without_key`: quarantined ones of which nobody knows whose they are;
+    `total_<column>`: Σ of the readable values of all rows read, to hold
     against the sender's control totals; `unreadable_<column>`; `broken`: rule → rows, zeros kept.
     """
     is_copy = F.col("_is_duplicate")
     has_error = F.size("_errors") > 0
+    has_no_key = reduce(or_, (F.col(name).isNull() for name in contract.key))
     rules = feed_rules(contract)
 
     def count(condition: SparkColumn) -> SparkColumn:
@@ -113,6 +117,7 @@ def count_verdicts(verdicts: DataFrame, contract: Contract) -> DataFrame:
         F.count(F.lit(1)).alias("rows_read"),
         count(is_copy).alias("rows_duplicate"),
         count(~is_copy & has_error).alias("rows_quarantined"),
+        count(~is_copy & has_error & has_no_key).alias("rows_without_key"),
         count(~is_copy & ~has_error).alias("rows_kept"),
         *(F.sum(name).cast("decimal(38,8)").alias(f"total_{name}") for name in contract.summed_columns),
         *(count(F.col(name).isNull()).alias(f"unreadable_{name}") for name in contract.summed_columns),

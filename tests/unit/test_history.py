@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from spark_jobs.history import build_changes, build_slices, intervals
+from spark_jobs.history import build_changes, build_slices, intervals, row_hash
 
 DAYS = [date(2026, 1, 5) + timedelta(days=offset) for offset in range(4)]
 SCHEMA = "business_date date, key string, value string, deleted boolean"
@@ -40,7 +40,7 @@ def run_engine(spark: SparkSession, cases: list[dict]) -> dict:
         if (day, key) not in case["withheld"]
     ]
     held = [(day, f"{number}/{key}") for number, case in enumerate(cases) for day, key in case["withheld"]]
-    frame = spark.createDataFrame(rows, SCHEMA).withColumn("_row_hash", F.xxhash64("value", "deleted"))
+    frame = spark.createDataFrame(rows, SCHEMA).withColumn("_row_hash", row_hash(["value", "deleted"]))
     delivered_days = [day for day, delivered in cases[0]["deliveries"].items() if delivered is not None]
     slices = build_slices(
         frame,
@@ -83,7 +83,7 @@ def test_slices_equal_the_plain_model_for_random_deliveries(spark, incremental, 
 
 def slices_of(spark, states):
     rows = [(day, key, value, False) for day, state in states.items() for key, value in state.items()]
-    return spark.createDataFrame(rows, SCHEMA).withColumn("_row_hash", F.xxhash64("value"))
+    return spark.createDataFrame(rows, SCHEMA).withColumn("_row_hash", row_hash(["value"]))
 
 
 def test_a_null_that_becomes_a_value_and_back_is_a_change(spark):
