@@ -115,7 +115,9 @@ def swapped_fields(content: bytes, generator: np.random.Generator) -> bytes:
     lines = content.split(b"\n")
     place = int(generator.integers(len(lines)))
     fields = lines[place].split(b"|")
-    one, other = (int(generator.integers(len(fields))) for _ in range(2))
+    one = int(generator.integers(len(fields)))
+    others = [at for at, field in enumerate(fields) if field != fields[one]] or [one]
+    other = others[int(generator.integers(len(others)))]
     fields[one], fields[other] = fields[other], fields[one]
     lines[place] = b"|".join(fields)
     return b"\n".join(lines)
