@@ -31,7 +31,7 @@ DAYS_SCHEMA = "business_date date, step string, digest string, run int"
 class DeliveryRecord:
     """One feed on one day. status: `loaded`, `held` (a gate stopped it) or `missing` (not delivered, or not readable).
 
-    `detail` is JSON: the counts per file and rule and the control totals.
+    `detail` is JSON: the counts per file and rule, the control totals, and the unknown codes with the amounts they carry.
     """
 
     feed: str

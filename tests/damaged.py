@@ -1,17 +1,22 @@
-"""What a damaged file holds, read slowly and independently of the readers: whole records, and records that cannot be read."""
+"""Damaged deliveries, and what a damaged file holds: read slowly and independently of the readers."""
 
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from simulator.damage import Damage
+from simulator.delivery import describe, write_manifest
 from spark_jobs.formats.ofd import field_specs
 
 
@@ -21,6 +26,28 @@ class Record:
 
     cells: dict[str, str | None]
     is_whole: bool
+
+
+def deliver_damaged(
+    folder: Path, file_format: str, spoil: Damage, generator: np.random.Generator, *, counts_follow: bool
+) -> bytes:
+    """Damage the delivered file in `folder` and let its manifest describe the bytes; the new content.
+
+    counts_follow: the file's own count and the rows in the manifest are made to agree with what is left of the file; otherwise both
+    stay as they were, so that the counts disagree too.
+    """
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    entry = manifest["files"][0]
+    content, rows = spoil((folder / entry["name"]).read_bytes(), generator), entry["rows"]
+    if counts_follow:
+        content = recounted(file_format, content)
+        counted = count_of(file_format, content)
+        rows = rows if counted is None else counted
+        manifest["control_totals"]["rows"] = str(rows)
+    (folder / entry["name"]).write_bytes(content)
+    manifest["files"][0] = describe(entry["name"], content, rows)
+    write_manifest(folder, manifest)
+    return content
 
 
 def records_of(file_format: str, content: bytes) -> list[Record]:

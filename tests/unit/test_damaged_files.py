@@ -21,7 +21,7 @@ from spark_jobs.errors import C360Error, DeliveryError, FileFormatError
 from spark_jobs.ingest.bronze import PrivateMeans, _decoded, _tokenised
 from spark_jobs.ingest.deliveries import find_delivery
 from spark_jobs.ingest.vault import Keys, Vault
-from tests.damaged import Record, count_of, records_of, recounted
+from tests.damaged import Record, deliver_damaged, records_of
 
 SEED, FILES, DAY = 20, 500, date(2026, 9, 29)
 FEEDS = (
@@ -54,23 +54,6 @@ def copied(landing: Path, root: Path, contract: Contract) -> Path:
     feed = Path(DAY.isoformat()) / contract.feed
     shutil.copytree(landing / feed, root / feed)
     return root / feed
-
-
-def damage(folder: Path, contract: Contract, number: int) -> tuple[str, bytes]:
-    """Damage the delivery in `folder`; the manifest describes the damaged bytes, and in half of the cases its rows too."""
-    generator = stream(SEED, contract.feed, number)
-    spoil = DAMAGES[contract.format][number // len(FEEDS) % len(DAMAGES[contract.format])]
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    entry = manifest["files"][0]
-    content, rows = spoil((folder / entry["name"]).read_bytes(), generator), entry["rows"]
-    if generator.random() < 0.5:
-        content = recounted(contract.format, content)
-        rows = count_of(contract.format, content) or rows
-        manifest["control_totals"]["rows"] = str(rows)
-    (folder / entry["name"]).write_bytes(content)
-    manifest["files"][0] = describe(entry["name"], content, rows)
-    write_manifest(folder, manifest)
-    return spoil.__name__, content
 
 
 def values_of(contract: Contract, content: bytes) -> set[str]:
@@ -125,8 +108,10 @@ def test_every_damaged_file_is_refused_with_a_code_or_read_to_its_last_record(la
         contract = CATALOGUE[FEEDS[number % len(FEEDS)]]
         folder = copied(landing, tmp_path / str(number), contract)
         sound = next(path for path in folder.glob(contract.file_glob(f"{DAY:%Y%m%d}"))).read_bytes()
-        name, content = damage(folder, contract, number)
-        case = f"file {number}: {name} in {contract.feed}"
+        generator = stream(SEED, contract.feed, number)
+        spoil = DAMAGES[contract.format][number // len(FEEDS) % len(DAMAGES[contract.format])]
+        content = deliver_damaged(folder, contract.format, spoil, generator, counts_follow=generator.random() < 0.5)
+        case = f"file {number}: {spoil.__name__} in {contract.feed}"
         try:
             found = read(contract, tmp_path / str(number), private)
         except C360Error as error:
