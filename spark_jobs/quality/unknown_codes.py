@@ -66,8 +66,9 @@ def unknown_codes_of(feed: str, business_date: str, detail: str) -> list[dict[st
 def sentence(entry: dict[str, Any]) -> str:
     """One entry of `unknown_codes_of`, as a person reads it."""
     money = ", ".join(f"Σ {name} {amount}" for name, amount in entry["amounts"].items())
+    rows = "1 row" if entry["rows"] == 1 else f"{entry['rows']:,} rows"
     carried = f", which carry {money}" if money else ""
     return (
-        f"{entry['business_date']} {entry['feed']}: {entry['column']} has codes the contract does not know in {entry['rows']:,} rows"
+        f"{entry['business_date']} {entry['feed']}: {entry['column']} has codes the contract does not know in {rows}"
         f"{carried}; kept as @code"
     )

@@ -23,7 +23,7 @@ def test_a_sentence_tells_column_rows_and_money_and_no_code():
 def test_a_feed_without_totals_tells_rows_only():
     detail = json.dumps({"unknown_codes": [{"column": "client_status", "rows": 1, "amounts": {}}]})
     (entry,) = unknown_codes_of("normal_counter__clients", "2026-09-29", detail)
-    assert "in 1 rows; kept as @code" in sentence(entry)
+    assert "in 1 row; kept as @code" in sentence(entry)
 
 
 def test_a_delivery_that_never_arrived_has_nothing_to_tell():
