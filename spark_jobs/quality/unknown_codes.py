@@ -9,6 +9,7 @@ import json
 from datetime import date
 from typing import Any
 
+from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -34,7 +35,7 @@ def count_unknown_codes(
     found = kept_rows(verdicts).groupBy("business_date").agg(
         *(F.count_if(_is_unknown(column)).alias(column) for column in columns),
         *(
-            F.coalesce(F.sum(F.when(_is_unknown(column), F.col(total))), F.lit("0")).cast("string").alias(f"{column}|{total}")
+            F.coalesce(F.sum(F.when(_is_unknown(column), F.col(total))).cast("string"), F.lit("0")).alias(f"{column}|{total}")
             for column in columns
             for total in contract.summed_columns
         ),
@@ -53,8 +54,8 @@ def count_unknown_codes(
     }
 
 
-def _is_unknown(column: str):
-    return F.coalesce(F.col(column).startswith("@"), F.lit(False))
+def _is_unknown(column: str) -> SparkColumn:
+    return F.col(column).startswith("@")
 
 
 def unknown_codes_of(feed: str, business_date: str, detail: str) -> list[dict[str, Any]]:
