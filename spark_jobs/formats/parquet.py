@@ -7,8 +7,9 @@ before a row counts: a footer can be whole while a page behind it is damaged.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -99,7 +100,7 @@ def _text(column: pa.Array) -> tuple[pa.Array, np.ndarray | None]:
         return _by_value(column, str), None
 
 
-def _by_value(column: pa.Array, text) -> pa.Array:
+def _by_value(column: pa.Array, text: Callable[[Any], str]) -> pa.Array:
     return pa.array([None if value is None else text(value) for value in column.to_pylist()], pa.string())
 
 
