@@ -15,12 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
+from simulator import damage
 from simulator.delivery import describe, write_manifest
 from simulator.layouts import Layout, layouts
 from simulator.randomness import stream
 
 CLIENTS, BALANCES, JOURNAL = "normal_counter__clients", "normal_counter__cash_balances", "normal_counter__cash_journal"
 TRADES, DBF_FEED, OFD_FEED = "normal_counter__trades", "clearing__settlement_details", "fund_counter__holdings"
+DEPOSITORY, PRICES = "clearing__securities_balances", "reference__prices"
 UNKNOWN_CODE, NOT_A_NUMBER = "9999", "12x4.50"
 
 
@@ -238,6 +240,25 @@ def exact_duplicate_row(delivery: Delivery) -> str:
     return f"data row {len(lines.rows)} repeats data row {row + 1}"
 
 
+# ---------------------------------------------------------------- bytes
+
+
+def _damaged(spoil: damage.Damage) -> Callable[[Delivery], str]:
+    """The damage as a fault: the manifest describes the bytes, its row count and its totals stay those of the sound file."""
+
+    def fault(delivery: Delivery) -> str:
+        sound = delivery.path.read_bytes()
+        damaged = spoil(sound, delivery.generator)
+        delivery.save(damaged)
+        first = next(
+            (at for at, (one, other) in enumerate(zip(sound, damaged, strict=False)) if one != other), len(damaged)
+        )
+        return f"differs from byte {min(first, len(sound)):,} on; {len(damaged):,} bytes instead of {len(sound):,}"
+
+    fault.__doc__ = spoil.__doc__
+    return fault
+
+
 # fault: (function, feed it is planted in unless another is given)
 FAULTS: dict[str, tuple[Callable[[Delivery], str], str]] = {
     "truncated_dbf": (truncated_dbf, DBF_FEED),
@@ -254,6 +275,15 @@ FAULTS: dict[str, tuple[Callable[[Delivery], str], str]] = {
     "required_missing": (required_missing, CLIENTS),
     "duplicate_key": (duplicate_key, CLIENTS),
     "exact_duplicate_row": (exact_duplicate_row, TRADES),
+    "empty_file": (_damaged(damage.empty_file), JOURNAL),
+    "line_lost": (_damaged(damage.line_lost), CLIENTS),
+    "windows_lines": (_damaged(damage.windows_lines), TRADES),
+    "broken_character": (_damaged(damage.broken_character), CLIENTS),
+    "swapped_fields": (_damaged(damage.swapped_fields), BALANCES),
+    "garbage_appended": (_damaged(damage.garbage_appended), OFD_FEED),
+    "nul_bytes": (_damaged(damage.nul_bytes), DBF_FEED),
+    "delete_flags": (_damaged(damage.delete_flags), DEPOSITORY),
+    "flipped_bytes": (_damaged(damage.flipped_bytes), PRICES),
 }
 
 

@@ -213,8 +213,6 @@ def _faults(document: Any) -> Iterator[str]:
     for column in columns:
         yield from _column_faults(column, names)
     yield from (f"column {name} is declared twice" for name in {n for n in names if names.count(n) > 1})
-    if delivery.get("format") == "parquet" and any(column.get("personal") for column in columns):
-        yield "has personal columns in Parquet, which passes no place where they could be replaced"
     key = (document.get("grain") or {}).get("key") or []
     if not key:
         yield "grain.key is empty"

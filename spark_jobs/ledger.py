@@ -34,7 +34,8 @@ DAYS_SCHEMA = "business_date date, step string, digest string, run int"
 class DeliveryRecord:
     """One feed on one day. status: `loaded`, `held` (a gate stopped it), `missing` (not delivered, or not readable) or `withdrawn`.
 
-    `detail` is JSON: the counts per file and rule, the control totals, columns the file lacked; of a withdrawn day who and why.
+    `detail` is JSON: the counts per file and rule, the control totals, unknown codes with the amounts they carry, and columns the file
+    lacked; of a withdrawn day who and why.
     """
 
     feed: str

@@ -1,4 +1,4 @@
-"""File formats as Spark data sources: `delimited`, `dbf` and `ofd`."""
+"""File formats as Spark data sources: `delimited`, `dbf`, `ofd` and `parquet_text`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ if TYPE_CHECKING:
 
 
 def register(spark: SparkSession) -> None:
-    """Make `spark.read.format("delimited" | "dbf" | "ofd")` known to a session."""
+    """Make `spark.read.format("delimited" | "dbf" | "ofd" | "parquet_text")` known to a session."""
     from spark_jobs.formats.dbf import DbfSource
     from spark_jobs.formats.delimited import DelimitedSource
     from spark_jobs.formats.ofd import OfdSource
+    from spark_jobs.formats.parquet import ParquetSource
 
-    for source in (DelimitedSource, DbfSource, OfdSource):
+    for source in (DelimitedSource, DbfSource, OfdSource, ParquetSource):
         spark.dataSource.register(source)

@@ -40,10 +40,13 @@ ORIGIN_FIELDS = (
 )
 
 NOT_GB18030 = "not_gb18030"
+NOT_UTF8 = "not_utf8"
 NOT_A_NUMBER = "not_a_number"
 WRONG_FIELD_COUNT = "wrong_field_count"
 
 BLANKS = " \0"
+# Ours begin with an underscore; the other signs no Delta table and no quoted name can hold.
+_NOT_A_COLUMN = re.compile(r"^_|[\s,;{}()=`\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -100,13 +103,18 @@ def unfinished_bytes(line: bytes) -> int:
 
 
 def check_names(names: Sequence[str], code: str, path: str) -> None:
-    """Column names must be present, distinct without regard to case (as in Spark), and not ours."""
-    seen: set[str] = {field.name for field in ORIGIN_FIELDS}
+    """Column names must be present, distinct without regard to case (as in Spark), and such as a table can hold.
+
+    The message names the place only: where the line of names is lost, a row of values stands in its stead.
+    """
+    seen: set[str] = set()
     for position, name in enumerate(names, start=1):
         if not name:
             raise fault(code, path, "a column has no name", f"column {position}")
+        if _NOT_A_COLUMN.search(name):
+            raise fault(code, path, "a column name is reserved or has a sign no table can hold", f"column {position}")
         if name.casefold() in seen:
-            raise fault(code, path, f"the column name {name} is used twice or reserved", f"column {position}")
+            raise fault(code, path, "a column name is used twice", f"column {position}")
         seen.add(name.casefold())
 
 

@@ -37,7 +37,7 @@ CHUNK_BYTES = 8 * 1024 * 1024
 LONGEST_LINE = 1024 * 1024
 
 _HEADER = re.compile(rb"#H\|([^|]+)\|(\d{8})\n")
-_TRAILER = re.compile(rb"#T\|(\d+)\n")
+_TRAILER = re.compile(rb"#T\|(\d{1,18})\n")
 
 
 @dataclass(frozen=True)

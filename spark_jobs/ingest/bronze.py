@@ -23,6 +23,7 @@ from spark_jobs.formats.common import SLICE_BYTES
 from spark_jobs.formats.dbf import DbfSource
 from spark_jobs.formats.delimited import DelimitedSource
 from spark_jobs.formats.ofd import OfdSource
+from spark_jobs.formats.parquet import ParquetSource
 from spark_jobs.ingest.deliveries import Delivery
 from spark_jobs.ingest.privacy import PersonalColumn, tokenise
 from spark_jobs.ingest.vault import Keys, Vault
@@ -30,7 +31,7 @@ from spark_jobs.ingest.vault import Keys, Vault
 ORIGIN = ("_source_file", "_source_row", "_parse_error")
 # Below this many bytes a feed is read by the driver: a Python worker takes about a second to start.
 WORKER_BYTES = 64 * 1024 * 1024
-_READERS = {"delimited": DelimitedSource, "dbf": DbfSource, "ofd": OfdSource}
+_READERS = {"delimited": DelimitedSource, "dbf": DbfSource, "ofd": OfdSource, "parquet": ParquetSource}
 _SYSTEMS = {"normal": "NOR", "credit": "CRD", "option": "OPT", "fund": "FND"}
 
 
@@ -51,7 +52,7 @@ def read_feed(
     Personal feeds pass the driver, where tokens are made; small ones too, because starting a worker costs more than reading them.
     """
     size = sum(path.stat().st_size for path in _paths(deliveries))
-    through_driver = contract.personal_columns or (contract.format != "parquet" and size < WORKER_BYTES)
+    through_driver = contract.personal_columns or size < WORKER_BYTES
     frame = (
         _read_staged(spark, contract, deliveries, private)
         if through_driver
@@ -91,20 +92,8 @@ def _paths(deliveries: list[tuple[Delivery, int]]) -> list[Path]:
 
 
 def _read_by_workers(spark: SparkSession, contract: Contract, deliveries: list[tuple[Delivery, int]]) -> DataFrame:
-    paths = [str(path) for path in _paths(deliveries)]
-    if contract.format != "parquet":
-        return spark.read.format(contract.format).option("paths", json.dumps(paths)).load()
-    return (
-        spark.read.option("mergeSchema", "true")
-        .parquet(*paths)
-        .select(
-            "*",
-            F.regexp_replace(F.input_file_name(), "^file:/*", "/").alias("_source_path"),
-            F.element_at(F.split(F.input_file_name(), "/"), -1).alias("_source_file"),
-            (F.col("_metadata.row_index") + 1).alias("_source_row"),
-            F.lit(None).cast("string").alias("_parse_error"),
-        )
-    )
+    paths = json.dumps([str(path) for path in _paths(deliveries)])
+    return spark.read.format(_READERS[contract.format].name()).option("paths", paths).load()
 
 
 def _read_staged(

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from spark_jobs.contracts import Contract
 from spark_jobs.errors import C360Error, DeliveryError, FileFormatError
-from spark_jobs.formats import dbf, delimited, ofd
+from spark_jobs.formats import dbf, delimited, ofd, parquet
 from spark_jobs.formats.common import FileFacts
+
+_PLAIN_NUMBER = re.compile(r"[+-]?[0-9]{1,24}(\.[0-9]{1,12})?")
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def find_delivery(landing: Path, contract: Contract, day: date) -> Delivery:
     """The checked delivery of one feed and day.
 
     Errors: DeliveryError C360-301 not delivered, C360-302 manifest unreadable, C360-303 manifest and file disagree, C360-305 other columns;
-    FileFormatError C360-21x to 24x when a file is not what its format promises.
+    FileFormatError C360-21x to 24x when a file is not what its format promises. No message holds a word of a file.
     """
     folder = landing / day.isoformat() / contract.feed
     where = f"feed {contract.feed}, business date {day}"
@@ -84,11 +84,11 @@ def find_delivery(landing: Path, contract: Contract, day: date) -> Delivery:
     try:
         manifest = json.loads(text)
         files = tuple(DeliveredFile(folder / entry["name"], int(entry["rows"])) for entry in manifest["files"])
-        totals = {name: Decimal(value) for name, value in manifest["control_totals"].items()}
+        totals = {name: _stated_total(value) for name, value in manifest["control_totals"].items()}
         claims = {entry["name"]: (int(entry["bytes"]), str(entry["sha256"])) for entry in manifest["files"]}
         is_opening = manifest.get("kind") == "opening"
         stated = (manifest.get("feed", contract.feed), manifest.get("business_date", day.isoformat()))
-    except (ValueError, KeyError, TypeError, ArithmeticError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         fault = f"the manifest is not readable ({type(error).__name__})"
         raise DeliveryError("C360-302", fault, where=where, next_step=retry) from None
     if stated != (contract.feed, day.isoformat()):
@@ -112,6 +112,13 @@ def find_delivery(landing: Path, contract: Contract, day: date) -> Delivery:
     return Delivery(contract.feed, day, is_opening, data_files, totals, digest, drift)
 
 
+def _stated_total(value: object) -> Decimal:
+    """A plain number: Decimal alone takes NaN too, and exponents that would print as a million digits."""
+    if not _PLAIN_NUMBER.fullmatch(str(value)):
+        raise ValueError("a control total is not a plain number")
+    return Decimal(str(value))
+
+
 def _check_file(file: DeliveredFile, claim: tuple[int, str], where: str, retry: str) -> None:
     claimed_bytes, claimed_sha = claim
     if not file.path.is_file():
@@ -128,21 +135,11 @@ def _check_file(file: DeliveredFile, claim: tuple[int, str], where: str, retry: 
         raise DeliveryError("C360-303", fault, where=where, kept="nothing of this feed and day", next_step=retry)
 
 
-def _inspect_parquet(path: str) -> FileFacts:
-    try:
-        footer = pq.read_metadata(path)
-    except (pa.ArrowInvalid, OSError):
-        raise FileFormatError(
-            "C360-241", "the file is not Parquet, or its footer is cut", where=f"file {Path(path).name}"
-        ) from None
-    return FileFacts(tuple(footer.schema.to_arrow_schema().names), footer.num_rows, 0, Path(path).stat().st_size, 0)
-
-
 _INSPECT: dict[str, Callable[[str], FileFacts]] = {
     "delimited": delimited.inspect,
     "dbf": dbf.inspect,
     "ofd": ofd.inspect,
-    "parquet": _inspect_parquet,
+    "parquet": parquet.inspect,
 }
 
 
@@ -154,14 +151,13 @@ def _drift(contract: Contract, files: list[tuple[str, ...]], where: str, retry: 
         tuple(sorted({name for columns in files for name in columns} - known)),
     )
     for names, entry, fault in (
-        (drift.added, "new_column", "holds columns the contract does not know"),
-        (drift.absent, "missing_column", "lacks columns of the contract"),
+        (drift.added, "new_column", f"holds {len(drift.added)} columns the contract does not know"),
+        (drift.absent, "missing_column", f"lacks the columns {', '.join(drift.absent)}"),
     ):
         if names and contract.drift.get(entry) == "stop":
             raise DeliveryError(
-                "C360-305", f"the delivery {fault}: {', '.join(names)}", where=where,
-                kept="nothing of this feed and day", next_step=retry,
-            )  # fmt: skip
+                "C360-305", f"the delivery {fault}", where=where, kept="nothing of this feed and day", next_step=retry
+            )
     return drift
 
 
@@ -177,7 +173,7 @@ def _check_format(contract: Contract, day: date, file: DeliveredFile, where: str
     if facts.stated_date not in ("", f"{day:%Y%m%d}") or (
         contract.format == "delimited" and facts.feed != contract.feed
     ):
-        fault = f"{file.path.name} says in its header that it is {facts.feed} of {facts.stated_date}"
+        fault = f"{file.path.name} says in its header that it is another feed, or of another date"
         raise DeliveryError("C360-303", fault, where=where, kept="nothing of this feed and day", next_step=retry)
     live = facts.rows - facts.deleted_rows
     if live != file.rows:
@@ -187,6 +183,18 @@ def _check_format(contract: Contract, day: date, file: DeliveredFile, where: str
     if missing:
         raise FileFormatError(
             "C360-211", f"{file.path.name} lacks the required columns {', '.join(missing)}",
+            where=where, kept="nothing of this feed and day", next_step=retry,
+        )  # fmt: skip
+    sources = {column.source for column in contract.columns}
+    taken = {name.casefold() for name in ("business_date", *contract.bronze_columns, *sources)}
+    clashing = [
+        str(place)
+        for place, name in enumerate(facts.columns, start=1)
+        if name not in sources and name.casefold() in taken
+    ]
+    if clashing:
+        raise FileFormatError(
+            "C360-217", f"{file.path.name} has names in columns {', '.join(clashing)} that bronze needs for others",
             where=where, kept="nothing of this feed and day", next_step=retry,
         )  # fmt: skip
     return facts.columns

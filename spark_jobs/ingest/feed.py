@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import reduce
@@ -29,6 +29,7 @@ from spark_jobs.io import DAY
 from spark_jobs.ledger import DeliveryRecord
 from spark_jobs.quality.gates import GateResult
 from spark_jobs.quality.rules import Rule, feed_rules
+from spark_jobs.quality.unknown_codes import count_unknown_codes
 from spark_jobs.quality.verdicts import count_verdicts, kept_rows, quarantined_rows, with_verdicts
 
 
@@ -46,6 +47,7 @@ class FeedRange:
     days: list[date]
     verdicts: DataFrame | None = None
     counts: list[dict[str, Any]] | None = None
+    unknown_codes: dict[date, list[dict[str, Any]]] = field(default_factory=dict)
 
 
 def plan_feed(run: Run, contract: Contract, found: list[Delivery], faults: dict[date, C360Error]) -> FeedRange | None:
@@ -106,6 +108,7 @@ def read_and_judge(run: Run, work: FeedRange) -> FeedRange:
     rows = run.lake.read("bronze", contract.feed, sorted(loaded))
     work.verdicts = with_verdicts(rows, contract).persist()
     work.counts = [row.asDict() for row in count_verdicts(work.verdicts, contract).collect()]
+    work.unknown_codes = count_unknown_codes(work.verdicts, contract, work.counts)
     return work
 
 
@@ -132,7 +135,8 @@ def decide(run: Run, work: FeedRange, results: list[GateResult]) -> list[Deliver
     ]  # fmt: skip
     for delivery, number in work.new:
         counts = [count for count in work.counts or [] if count[DAY] == delivery.business_date]
-        records.append(_judge_day(run, contract, delivery, number, counts))
+        unknown_codes = work.unknown_codes.get(delivery.business_date, [])
+        records.append(_judge_day(run, contract, delivery, number, counts, unknown_codes))
     return records
 
 
@@ -141,7 +145,9 @@ def _next_number(run: Run, contract: Contract, day: date) -> int:
     return known.delivery_number if known else 0
 
 
-def _judge_day(run: Run, contract: Contract, delivery: Delivery, number: int, counts: list[dict]) -> DeliveryRecord:
+def _judge_day(
+    run: Run, contract: Contract, delivery: Delivery, number: int, counts: list[dict], unknown_codes: list[dict]
+) -> DeliveryRecord:
     def total(name: str) -> int:
         return sum(count[name] for count in counts)
 
@@ -160,6 +166,7 @@ def _judge_day(run: Run, contract: Contract, delivery: Delivery, number: int, co
             for count in counts
         ],
         "broken": broken,
+        "unknown_codes": unknown_codes,
         "totals": {name: str(value) for name, value in sums.items()},
         "stated": {name: str(value) for name, value in delivery.control_totals.items()},
         "absent": list(delivery.drift.absent),

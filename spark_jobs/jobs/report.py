@@ -15,6 +15,7 @@ from spark_jobs.context import Run
 from spark_jobs.jobs.load import Outcome
 from spark_jobs.ledger import DeliveryRecord, totals
 from spark_jobs.publish.duckdb_store import current, open_published
+from spark_jobs.quality.unknown_codes import sentence, unknown_codes_of
 
 _COUNTS = ("rows_read", "rows_kept", "rows_quarantined", "rows_duplicate")
 
@@ -35,6 +36,12 @@ def summarise(run: Run, days: list[date], outcome: Outcome) -> dict[str, Any]:
         "files": files,
         "problems": [
             _problem(record) for day in days for record in run.ledger.records(day) if record.status != "loaded"
+        ],
+        "unknown_codes": [
+            entry
+            for day in days
+            for record in run.ledger.records(day)
+            for entry in unknown_codes_of(record.feed, day.isoformat(), record.detail)
         ],
         "built": [day.isoformat() for day in outcome.built],
         "published": [day.isoformat() for day in outcome.published],
@@ -124,6 +131,8 @@ def _show_problems(summary: dict[str, Any], console: Console) -> None:
         for label in ("where", "next"):
             if problem[label]:
                 console.print(f"  {'place' if label == 'where' else label}: {problem[label]}", markup=False)
+    for entry in summary["unknown_codes"]:
+        console.print(sentence(entry), style="yellow", markup=False)
     for day, feeds in summary["blocked"].items():
         console.print(
             f"[red]{day} is not published[/]: {', '.join(feeds)} must come first; what was published before stays."

@@ -11,6 +11,7 @@ from rich.table import Table
 from spark_jobs.config import Settings
 from spark_jobs.errors import InfrastructureError
 from spark_jobs.publish.duckdb_store import connect_delta, current
+from spark_jobs.quality.unknown_codes import sentence, unknown_codes_of
 
 _MARKS = {"loaded": "[green]●[/]", "held": "[red]■[/]", "missing": "[yellow]○[/]", "withdrawn": "[yellow]×[/]"}
 
@@ -31,15 +32,26 @@ def read_status(settings: Settings) -> dict[str, Any]:
     now = current(settings.published)
     published = {"revision": now.revision, "as_of_date": now.as_of_date.isoformat()} if now else None
     if not (Path(root) / "meta" / "deliveries").is_dir():
-        return {"deliveries": [], "published_days": [], "published": published, "revisions_kept": []}
+        return {
+            "deliveries": [],
+            "unknown_codes": [],
+            "published_days": [],
+            "published": published,
+            "revisions_kept": [],
+        }
     with connect_delta() as connection:
         cursor = connection.execute(
             f"select feed, business_date::varchar as business_date, delivery_number, status, rows_read, rows_kept, rows_quarantined, "
-            f"rows_duplicate, code, what from delta_scan('{root}/meta/deliveries') "
+            f"rows_duplicate, code, what, detail from delta_scan('{root}/meta/deliveries') "
             f"qualify row_number() over (partition by feed, business_date order by run desc, delivery_number desc) = 1 order by 2, 1"
         )
         names = [column[0] for column in cursor.description]
         deliveries = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        unknown_codes = [
+            entry
+            for row in deliveries
+            for entry in unknown_codes_of(row["feed"], row["business_date"], row.pop("detail"))
+        ]
         days = []
         if (Path(root) / "meta" / "publications").is_dir():
             days = connection.execute(
@@ -47,6 +59,7 @@ def read_status(settings: Settings) -> dict[str, Any]:
             ).fetchall()
     return {
         "deliveries": deliveries,
+        "unknown_codes": unknown_codes,
         "published_days": [{"business_date": day, "revision": revision} for day, revision in days],
         "published": published,
         "revisions_kept": [int(file.stem) for file in sorted((settings.published / "revisions").glob("*.duckdb"))],
@@ -67,6 +80,8 @@ def show(found: dict[str, Any], console: Console) -> None:
     for row in found["deliveries"]:
         if row["status"] != "loaded":
             console.print(f"{row['code']} {row['business_date']} {row['feed']}: {row['what']}", markup=False)
+    for entry in found["unknown_codes"]:
+        console.print(sentence(entry), markup=False)
     now = found["published"]
     console.print(
         f"published: revision {now['revision']}, as of {now['as_of_date']}" if now else "nothing has been published yet"

@@ -166,6 +166,13 @@ def test_bad_column_line_stops_the_file(file, names):
     assert fault_of(str(file)).code == "C360-212"
 
 
+@pytest.mark.parametrize("row", ["1|张三|张三", "1|张 三|x", "1||张三"])
+def test_a_row_of_values_where_the_names_should_be_is_not_told(file, row):
+    file.write_bytes(b"#H|feed|20260105\n" + row.encode("gb18030") + b"\n#T|0\n")
+    error = fault_of(str(file))
+    assert (error.code, "column" in error.where, "张" in str(error)) == ("C360-212", True, False)
+
+
 @pytest.mark.parametrize("cut", [1, 3, 5, 8])
 def test_missing_trailer_stops_the_file(file, cut):
     path = write_delimited(file, COLUMNS, ["1|a|1", "2|b|2"])

@@ -1,9 +1,12 @@
-"""The three formats as Spark data sources: schemas, origin columns, many files, errors."""
+"""The formats as Spark data sources: schemas, origin columns, many files, errors."""
 
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
@@ -56,6 +59,19 @@ def test_ofd_folder_is_read_without_its_index(spark, tmp_path):
     assert [(row["FundCode"], row["NAV"]) for row in rows] == [("000001", "1.2345"), ("000002", "-0.0005")]
     pattern = spark.read.format("ofd").load(str(tmp_path / "OFD_*_20260106_*.TXT"))
     assert [row["FundCode"] for row in pattern.collect()] == ["000002"]
+
+
+def test_parquet_files_whose_column_changed_its_type_are_read_together_as_text(spark, tmp_path):
+    for name, prices in (("1", pa.array([Decimal("1.50"), None, Decimal("3.00")])), ("2", pa.array(["4.25"]))):
+        pq.write_table(pa.table({"price": prices}), tmp_path / f"{name}.parquet", row_group_size=2)
+    frame = spark.read.format("parquet_text").load(str(tmp_path))
+    assert frame.columns == ["price", *ORIGIN]
+    assert [(row[0], row[1], row[3], row[4]) for row in frame.orderBy("_source_file", "_source_row").collect()] == [
+        ("1.50", "1.parquet", 1, None),
+        (None, "1.parquet", 2, None),
+        ("3.00", "1.parquet", 3, None),
+        ("4.25", "2.parquet", 1, None),
+    ]
 
 
 def test_many_small_files_share_few_partitions(spark, tmp_path):
