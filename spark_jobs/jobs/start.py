@@ -20,6 +20,8 @@ from spark_jobs.ingest.vault import Vault, load_keys
 from spark_jobs.io import Lake
 from spark_jobs.ledger import Ledger
 from spark_jobs.lock import writer_lock
+from spark_jobs.quality.approvals import Approvals
+from spark_jobs.quality.metrics import Metrics
 from spark_jobs.session import build_session
 from spark_jobs.trading_calendar import trading_calendar
 
@@ -36,6 +38,8 @@ def start_run(settings: Settings, purpose: str, console: Console) -> Iterator[Ru
         marker = settings.work / "load.running.json"
         if marker.is_file():
             ledger.recover()
+            # What that run noted stands under its number already: this one must be newer.
+            ledger.last_run = max(ledger.last_run, json.loads(marker.read_text(encoding="utf-8") or "{}").get("run", 0))
         number = ledger.last_run + 1
         marker.write_text(json.dumps({"run": number, "process": os.getpid()}), encoding="utf-8")
         staging = settings.work / "staging"
@@ -45,7 +49,9 @@ def start_run(settings: Settings, purpose: str, console: Console) -> Iterator[Ru
             with Progress(*columns, console=console, transient=True) as progress:
                 private = PrivateMeans(keys, Vault(settings.vault, keys), staging)
                 calendar = trading_calendar(settings.calendar_overrides)
-                run = Run(number, settings, spark, lake, catalogue, ledger, calendar, private, progress)
+                run = Run(
+                    number, settings, spark, lake, catalogue, ledger, Metrics(lake), Approvals(lake), calendar, private, progress
+                )  # fmt: skip
                 run.seconds["session"] = time.perf_counter() - started
                 yield run
         finally:
