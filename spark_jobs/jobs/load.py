@@ -29,6 +29,7 @@ from spark_jobs.quality.gates import broken_days, must_agree, run_gate
 from spark_jobs.quality.judgement import judge_gold
 from spark_jobs.quality.plausible import Finding, PlausibleRule
 from spark_jobs.quality.rules import Rule, feed_rules, suite
+from spark_jobs.quality.totals import check_slices
 from spark_jobs.silver.members import build_new_members
 
 
@@ -141,6 +142,8 @@ def _silver_days(run: Run, days: list[date]):
 
 
 def _build_gold(run: Run, days: list[date]) -> list[Finding]:
+    with run.timed("gate slices"):
+        check_slices(run, days)
     metadata = {"run": run.number, "days": [str(day) for day in days]}
     silver = _silver_days(run, days)
     known = None

@@ -73,13 +73,14 @@ def test_yesterday_is_published_and_nothing_of_the_day_is_built(held, days_and_h
         assert closed_keys(held, feed, days[-1]) == 0
 
 
-def test_every_figure_is_a_metric(held, days_and_home):
+def test_every_figure_is_a_metric_and_the_slices_hold_what_was_kept(held, days_and_home):
     days, home = days_and_home
     query = "select metric, value from asked where layer = '{}' and \"table\" = '{}' and business_date = '{}'"
     read, kept = (dict(ask(held, "meta/metrics", query.format(layer, FEED, days[1]))) for layer in ("bronze", "silver"))
     manifest = json.loads((home / "landing" / str(days[1]) / FEED / "manifest.json").read_text(encoding="utf-8"))
     stated = {name: Decimal(value) for name, value in manifest["control_totals"].items()}
     assert {name: read[name] for name in stated} == stated
+    assert kept["slice_sum(balance_amount)"] == kept["sum(balance_amount)"] + kept["carried_sum(balance_amount)"]
     assert kept["broken(parts_make_the_balance)"] == 0
     gold = dict(ask(held, "meta/metrics", query.format("gold", "customer_assets", days[1])))
     total = f"select sum(total_asset_amount) from asked where business_date = '{days[1]}'"
