@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
 from spark_jobs.errors import GateError
+from spark_jobs.jobs.load import _stop_on_failure
 from spark_jobs.quality.gates import broken_days, must_agree, run_gate
 from spark_jobs.quality.plausible import Finding, PlausibleRule
 
@@ -54,3 +57,16 @@ def test_a_gate_that_counts_otherwise_breaks_the_rule(tmp_path):
 def test_no_rules_and_no_figures_need_no_gate(tmp_path):
     assert run_gate("silver", {}, tmp_path) == []
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("severity", "stops"), [("stop", True), ("warn", False)])
+def test_a_figure_of_gold_stops_the_load_only_if_its_rule_says_so(tmp_path, severity, stops):
+    rule = replace(RULE, severity=severity)
+    run = SimpleNamespace(settings=SimpleNamespace(work=tmp_path))
+    bad = [replace(finding(MONDAY, "10"), rule=rule)]
+    if not stops:
+        _stop_on_failure(run, "gold", {}, bad)
+        return
+    with pytest.raises(GateError, match="C360-262") as error:
+        _stop_on_failure(run, "gold", {}, bad)
+    assert f"some__feed on {MONDAY}: the rows are unusual: rows is 10, 90.0% under the median 100" in str(error.value)
