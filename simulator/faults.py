@@ -168,8 +168,8 @@ def repeated_delivery_other_bytes(delivery: Delivery) -> str:
     return f"{column} of data row {row + 1} differs from the first delivery"
 
 
-def shrunk_feed(delivery: Delivery) -> str:
-    """Half of the rows are gone although nothing was deleted: a storm of deletes."""
+def half_file(delivery: Delivery) -> str:
+    """The second half of the rows is cut and the manifest agrees: a storm of deletes, if anybody believes it."""
     lines = Lines(delivery)
     before = len(lines.rows)
     lines.rows = lines.rows[: before // 2]
@@ -268,7 +268,7 @@ FAULTS: dict[str, tuple[Callable[[Delivery], str], str]] = {
     "missing_delivery": (missing_delivery, OFD_FEED),
     "manifest_disagrees": (manifest_disagrees, BALANCES),
     "repeated_delivery_other_bytes": (repeated_delivery_other_bytes, CLIENTS),
-    "shrunk_feed": (shrunk_feed, BALANCES),
+    "half_file": (half_file, BALANCES),
     "wrong_field_count": (wrong_field_count, JOURNAL),
     "not_a_number": (not_a_number, TRADES),
     "unknown_business_code": (unknown_business_code, JOURNAL),

@@ -55,6 +55,11 @@ def load(
         datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="load a range, to this date")
     ] = None,
     feed: Annotated[list[str] | None, typer.Option(help="only these feeds")] = None,
+    accept_shrink: Annotated[
+        str | None, typer.Option(metavar="FEED", help="let in this feed's shrunk delivery of --date; needs --reason")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="why it is accepted; kept with the decision")] = None,
+    by: Annotated[str | None, typer.Option(help="who decides; without it, the login name")] = None,
     introduce: Annotated[bool, typer.Option(help="end with three things to try next")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -62,11 +67,13 @@ def load(
     from spark_jobs.jobs import report
     from spark_jobs.jobs.load import load as run_load
     from spark_jobs.jobs.start import start_run
+    from spark_jobs.quality.approvals import shrink_request
 
     settings = load_settings()
+    accept = shrink_request(accept_shrink, day.date() if day else None, reason, by)
     days = _days(settings, day, first, last)
     with start_run(settings, f"load {days[0]} to {days[-1]}", errors if as_json else console) as run:
-        outcome = run_load(run, days, feed)
+        outcome = run_load(run, days, feed, accept)
         summary = report.summarise(run, days, outcome)
     if as_json:
         print(json.dumps(summary, ensure_ascii=False, indent=2))

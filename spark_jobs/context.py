@@ -17,6 +17,8 @@ from spark_jobs.contracts import Catalogue
 from spark_jobs.ingest.bronze import PrivateMeans
 from spark_jobs.io import Lake
 from spark_jobs.ledger import Ledger
+from spark_jobs.quality.approvals import Approvals
+from spark_jobs.quality.metrics import Metrics
 from spark_jobs.trading_calendar import TradingCalendar
 
 T = TypeVar("T")
@@ -34,6 +36,8 @@ class Run:
     lake: Lake
     catalogue: Catalogue
     ledger: Ledger
+    metrics: Metrics
+    approvals: Approvals
     calendar: TradingCalendar
     private: PrivateMeans
     progress: Progress

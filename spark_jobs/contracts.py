@@ -18,6 +18,7 @@ import yaml
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.ingest.privacy import DERIVED
 from spark_jobs.ingest.vault import PERSONAL_CLASSES
+from spark_jobs.quality.plausible import PlausibleRule, shrink_faults, shrink_rules
 
 CATALOGUE = Path(__file__).parent / "catalog"
 
@@ -90,7 +91,7 @@ class Contract:
     if_missing: str
     columns: tuple[Column, ...]
     delete_flag: str | None = None
-    shrink_limit: dict[str, str] = field(default_factory=dict)
+    shrink_limit: tuple[PlausibleRule, ...] = ()
     control_totals: tuple[str, ...] = ("rows",)
     drift: dict[str, str] = field(default_factory=dict)
 
@@ -231,6 +232,10 @@ def _faults(document: Any) -> Iterator[str]:
         match = _TOTAL.match(str(total))
         if total != "rows" and (not match or match.group(1) not in names):
             yield f"control total {total} is neither rows nor sum(a column)"
+    if "shrink_limit" in document:
+        if document.get("mode") != "full":
+            yield "shrink_limit speaks of full feeds only: elsewhere an absent key says nothing"
+        yield from shrink_faults(document["shrink_limit"], document.get("control_totals") or ["rows"])
 
 
 def _column_faults(column: dict, names: list) -> Iterator[str]:
@@ -264,7 +269,7 @@ def _contract(document: dict) -> Contract:
         if_missing=document.get("if_missing", "hold"),
         columns=tuple(_column(column) for column in document["columns"]),
         delete_flag=(document.get("delete") or {}).get("flag"),
-        shrink_limit=document.get("shrink_limit") or {},
+        shrink_limit=shrink_rules(document["shrink_limit"]) if "shrink_limit" in document else (),
         control_totals=tuple(document.get("control_totals") or ["rows"]),
         drift=document.get("drift") or {},
     )

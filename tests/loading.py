@@ -14,6 +14,7 @@ from spark_jobs.jobs import report
 from spark_jobs.jobs.load import Outcome
 from spark_jobs.jobs.load import load as run_load
 from spark_jobs.jobs.start import start_run
+from spark_jobs.quality.approvals import Request
 
 
 @dataclass
@@ -25,10 +26,12 @@ class LoadedBroker:
     outcome: Outcome
 
 
-def load_home(home: Path, days: list[date] | None = None, **overrides: object) -> LoadedBroker:
+def load_home(
+    home: Path, days: list[date] | None = None, accept: Request | None = None, **overrides: object
+) -> LoadedBroker:
     """Load what lies in home/landing, in the session that is already running."""
     settings = load_settings(home=home, spark_master="local[2]", **overrides)
     chosen = days or delivered_days(settings.landing)
     with start_run(settings, "test", Console(stderr=True, quiet=True)) as run:
-        outcome = run_load(run, chosen)
+        outcome = run_load(run, chosen, accept=accept)
         return LoadedBroker(settings, report.summarise(run, chosen, outcome), outcome)

@@ -22,12 +22,15 @@ from spark_jobs import history
 from spark_jobs.chains import Link, relink
 from spark_jobs.context import Run
 from spark_jobs.contracts import Contract
-from spark_jobs.errors import C360Error, GateError
+from spark_jobs.errors import C360Error
 from spark_jobs.ingest.bronze import read_feed
 from spark_jobs.ingest.deliveries import Delivery
 from spark_jobs.io import DAY
 from spark_jobs.ledger import DeliveryRecord
-from spark_jobs.quality.gates import GateResult
+from spark_jobs.quality.approvals import SHRINK
+from spark_jobs.quality.judgement import judge_feed_day, note_feed_day
+from spark_jobs.quality.metrics import feed_metrics, figures
+from spark_jobs.quality.plausible import SHRANK, Finding
 from spark_jobs.quality.rules import Rule, feed_rules
 from spark_jobs.quality.unknown_codes import count_unknown_codes
 from spark_jobs.quality.verdicts import count_verdicts, kept_rows, quarantined_rows, with_verdicts
@@ -112,32 +115,33 @@ def read_and_judge(run: Run, work: FeedRange) -> FeedRange:
     return work
 
 
-def decide(run: Run, work: FeedRange, results: list[GateResult]) -> list[DeliveryRecord]:
-    """The ledger's records for the new days and faults, `loaded` or `held`.
+def decide(run: Run, work: FeedRange) -> tuple[list[DeliveryRecord], list[Finding]]:
+    """The ledger's records for the new days and faults, `loaded` or `held`, and what the rules about figures say of the new days.
 
-    Raises GateError C360-252 when the gate counted other rows than the verdicts: the rule is broken, and nothing it says counts.
+    Days are judged in order: a day that is held is no measure for those after it. The figures are noted as metrics.
     """
     contract = work.contract
-    for result in results:
-        verdict = sum(count[f"broken_{result.rule.name}"] for count in work.counts or [])
-        if result.unexpected != verdict:
-            raise GateError(
-                "C360-252",
-                f"the rule {result.rule.name} counts {result.unexpected:,} rows in Great Expectations and {verdict:,} in Spark",
-                where=f"feed {contract.feed}",
-                kept="bronze; nothing went on",
-                next_step="correct the rule under expectations/suites, then load again",
-            )
     records = [
         DeliveryRecord(contract.feed, day, _next_number(run, contract, day), run.number, "missing", code=error.code, what=error.what,
                        detail=json.dumps({"where": error.where, "next": error.next_step}))
         for day, error in sorted(work.faults.items())
     ]  # fmt: skip
-    for delivery, number in work.new:
-        counts = [count for count in work.counts or [] if count[DAY] == delivery.business_date]
-        unknown_codes = work.unknown_codes.get(delivery.business_date, [])
-        records.append(_judge_day(run, contract, delivery, number, counts, unknown_codes))
-    return records
+    new = {delivery.business_date for delivery, _ in work.new}
+    known = {day: run.ledger.record(contract.feed, day).digest for day in run.ledger.loaded_days(contract.feed)}
+    loaded = {day: digest for day, digest in known.items() if day not in new}
+    findings = []
+    for delivery, number in sorted(work.new, key=lambda pair: pair[0].business_date):
+        day = delivery.business_date
+        counts = [count for count in work.counts or [] if count[DAY] == day]
+        values = figures(feed_metrics(contract), counts)
+        found = judge_feed_day(run, contract, day, values, loaded)
+        record = _judge_day(run, contract, delivery, number, counts, found, work.unknown_codes.get(day, []))
+        if record.status == "loaded":
+            loaded[day] = record.digest
+        note_feed_day(run.metrics, record, values)
+        records.append(record)
+        findings += found
+    return records, findings
 
 
 def _next_number(run: Run, contract: Contract, day: date) -> int:
@@ -146,7 +150,13 @@ def _next_number(run: Run, contract: Contract, day: date) -> int:
 
 
 def _judge_day(
-    run: Run, contract: Contract, delivery: Delivery, number: int, counts: list[dict], unknown_codes: list[dict]
+    run: Run,
+    contract: Contract,
+    delivery: Delivery,
+    number: int,
+    counts: list[dict],
+    findings: list[Finding],
+    unknown_codes: list[dict],
 ) -> DeliveryRecord:
     def total(name: str) -> int:
         return sum(count[name] for count in counts)
@@ -173,8 +183,17 @@ def _judge_day(
         "added": list(delivery.drift.added),
         "where": "file " + ", ".join(file.path.name for file in delivery.files),
         "next": f"ask the sender ({contract.owner}) for a correct file, then: c360 load --date {delivery.business_date} --feed {contract.feed}",
+        "figures": [finding.sentence() for finding in findings if finding.is_broken or finding.is_silent],
     }
-    code, what = _first_stop(contract, delivery, counts, read, sums, broken)
+    accepted = run.approvals.of(SHRINK, contract.feed, delivery.business_date, delivery.digest)
+    if accepted:
+        detail["accepted"] = {"who": accepted.who, "reason": accepted.reason, "run": accepted.run}
+    stops = [finding for finding in findings if not (accepted and finding.rule.code == SHRANK)]
+    code, what = _first_stop(contract, delivery, counts, read, sums, broken, stops)
+    if code == SHRANK:
+        detail["next"] += (
+            f', or, if it is right: c360 load --date {delivery.business_date} --accept-shrink {contract.feed} --reason "…"'
+        )
     return DeliveryRecord(
         contract.feed, delivery.business_date, number, run.number, "held" if code else "loaded", delivery.digest, delivery.is_opening,
         read, total("rows_kept"), total("rows_quarantined"), total("rows_duplicate"), code, what, json.dumps(detail, sort_keys=True),
@@ -188,6 +207,7 @@ def _first_stop(
     read: int,
     sums: dict[str, Decimal],
     broken: dict[str, int],
+    findings: list[Finding],
 ) -> tuple[str, str]:
     if read != delivery.rows:
         return "C360-254", f"{read:,} rows read, {delivery.rows:,} delivered: {read - delivery.rows:+,}"
@@ -204,6 +224,9 @@ def _first_stop(
                 "C360-255",
                 f"{rule.message} in {broken[rule.name]:,} of {read:,} rows: more than {rule.limit:%} (rule {rule.name})",
             )
+    for finding in findings:
+        if finding.is_broken and finding.rule.severity == "stop":
+            return finding.rule.code, finding.sentence()
     return "", ""
 
 

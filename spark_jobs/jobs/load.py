@@ -6,6 +6,7 @@ nothing new writes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -23,8 +24,12 @@ from spark_jobs.ledger import DeliveryRecord
 from spark_jobs.publish import duckdb_store
 from spark_jobs.publish.candidate import MARTS, build_candidate, candidate_name, drop_candidate
 from spark_jobs.publish.revisions import add_revision, expected_rows, next_revision, record_publication
-from spark_jobs.quality.gates import run_gate
-from spark_jobs.quality.rules import feed_rules, suite
+from spark_jobs.quality.approvals import Request
+from spark_jobs.quality.gates import broken_days, must_agree, run_gate
+from spark_jobs.quality.judgement import judge_gold
+from spark_jobs.quality.plausible import Finding, PlausibleRule
+from spark_jobs.quality.rules import Rule, feed_rules, suite
+from spark_jobs.quality.totals import check_slices
 from spark_jobs.silver.members import build_new_members
 
 
@@ -33,23 +38,24 @@ class Outcome:
     """What a load did."""
 
     records: list[DeliveryRecord] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     built: list[date] = field(default_factory=list)
     published: list[date] = field(default_factory=list)
     blocked: dict[date, list[str]] = field(default_factory=dict)
     revision: int | None = None
 
 
-def load(run: Run, days: list[date], feeds: list[str] | None = None) -> Outcome:
-    """Load `days` (all feeds, or only `feeds`) and publish what is complete."""
+def load(run: Run, days: list[date], feeds: list[str] | None = None, accept: Request | None = None) -> Outcome:
+    """Load `days` (all feeds, or only `feeds`) and publish what is complete. `accept`: a person lets one shrunk delivery in."""
     outcome = Outcome()
     duckdb_store.check_lake(run.lake.root)
-    outcome.records = take_in(run, days, feeds)
+    outcome.records, outcome.findings = take_in(run, days, feeds, accept)
     outcome.blocked = {day: feeds for day in run.ledger.days() if (feeds := run.ledger.blocking(day))}
     buildable = _until_first_blocked(run)
     with run.timed("gold"):
         outcome.built = [day for day in buildable if not run.ledger.is_done(day, "gold")]
         if outcome.built:
-            _build_gold(run, outcome.built)
+            outcome.findings += _build_gold(run, outcome.built)
     unpublished = [
         day for day in buildable if day != run.ledger.opening_day() and not run.ledger.is_done(day, "published")
     ]
@@ -59,15 +65,20 @@ def load(run: Run, days: list[date], feeds: list[str] | None = None) -> Outcome:
     return outcome
 
 
-def take_in(run: Run, days: list[date], feeds: list[str] | None = None) -> list[DeliveryRecord]:
-    """Landing to silver: what was delivered for `days`, judged and settled. Returns the ledger's new records."""
+def take_in(
+    run: Run, days: list[date], feeds: list[str] | None = None, accept: Request | None = None
+) -> tuple[list[DeliveryRecord], list[Finding]]:
+    """Landing to silver: what was delivered for `days`, judged and settled. Returns the ledger's new records and what the rules
+    about figures found."""
     with run.timed("land and bronze"):
         plans = _plan(run, days, feeds)
+        if accept:
+            _accept_shrink(run, accept, plans)
         judged = run.in_parallel(lambda work: read_and_judge(run, work), plans, "bronze and verdicts")
     with run.timed("gate silver"):
-        records = _gate_silver(run, judged)
+        records, findings = _gate_silver(run, judged)
     settle_all(run, judged, records)
-    return records
+    return records, findings
 
 
 def settle_all(run: Run, judged: list[FeedRange], records: list[DeliveryRecord]) -> None:
@@ -97,16 +108,31 @@ def _plan(run: Run, days: list[date], feeds: list[str] | None) -> list[FeedRange
     return [plan for plan in plans if plan is not None]
 
 
-def _gate_silver(run: Run, judged: list[FeedRange]) -> list[DeliveryRecord]:
+def _accept_shrink(run: Run, accept: Request, plans: list[FeedRange]) -> None:
+    digests = {
+        (plan.contract.feed, delivery.business_date): delivery.digest for plan in plans for delivery, _ in plan.new
+    }
+    key = (accept.feed, accept.business_date)
+    run.approvals.accept_shrink(accept, run.ledger.record(*key), digests.get(key), run.number)
+
+
+def _gate_silver(run: Run, judged: list[FeedRange]) -> tuple[list[DeliveryRecord], list[Finding]]:
+    """Decide over every feed-day, and let Great Expectations confirm what the decision rests on before it counts."""
+    records, findings = [], []
+    for work in judged:
+        decided, found = decide(run, work)
+        records += decided
+        findings += found
     tables = {
         work.contract.feed: (work.verdicts, feed_rules(work.contract)) for work in judged if work.verdicts is not None
     }
-    results = run_gate("silver", tables, run.settings.work / "data_docs" / "silver")
-    return [
-        record
-        for work in judged
-        for record in decide(run, work, [result for result in results if result.table == work.contract.feed])
-    ]
+    counted = broken_days(findings)
+    for work in judged:
+        for rule in feed_rules(work.contract):
+            counted[work.contract.feed, rule.name] = sum(count[f"broken_{rule.name}"] for count in work.counts or [])
+    must_agree(run_gate("silver", tables, run.settings.work / "data_docs" / "silver", findings), counted)
+    run.metrics.flush(run.number)
+    return records, findings
 
 
 def _until_first_blocked(run: Run) -> list[date]:
@@ -130,7 +156,9 @@ def _silver_days(run: Run, days: list[date]):
     return slices
 
 
-def _build_gold(run: Run, days: list[date]) -> None:
+def _build_gold(run: Run, days: list[date]) -> list[Finding]:
+    with run.timed("gate slices"):
+        check_slices(run, days)
     metadata = {"run": run.number, "days": [str(day) for day in days]}
     silver = _silver_days(run, days)
     known = None
@@ -152,21 +180,31 @@ def _build_gold(run: Run, days: list[date]) -> None:
     calendar = build_calendar(run.spark, run.calendar, run.ledger.days(), run.ledger.opening_day())
     run.lake.replace_all(calendar, "gold", "calendar", metadata)
     with run.timed("gate gold"):
-        _stop_on_failure(run, "gold", {name: run.lake.read("gold", name, days) for name in frames})
+        written = {name: run.lake.read("gold", name, days) for name in frames}
+        findings = judge_gold(run, written, days)
+        _stop_on_failure(run, "gold", written, findings)
+        run.metrics.flush(run.number)
     for frame in frames.values():
         frame.unpersist()
     run.ledger.mark_done(days, "gold", run.number)
+    return findings
 
 
-def _stop_on_failure(run: Run, layer: str, frames: dict[str, DataFrame]) -> None:
-    """Gate a layer whose rules only stop or warn. Raises GateError C360-257 naming every broken rule."""
+def _stop_on_failure(run: Run, layer: str, frames: dict[str, DataFrame], findings: Sequence[Finding] = ()) -> None:
+    """Gate a layer whose rules only stop or warn. Raises GateError C360-257 naming every broken rule about rows, and C360-262
+    naming every day whose figures are not plausible."""
     tables = {}
     for name, frame in frames.items():
         rules = suite(layer, name)
         helpers = [helper for rule in rules if (helper := rule.helper()) is not None]
         tables[name] = (frame.select("*", *helpers), rules)
-    results = run_gate(layer, tables, run.settings.work / "data_docs" / layer)
-    broken = [result for result in results if result.unexpected and result.rule.severity == "stop"]
+    results = run_gate(layer, tables, run.settings.work / "data_docs" / layer, findings)
+    must_agree([result for result in results if isinstance(result.rule, PlausibleRule)], broken_days(findings))
+    broken = [
+        result
+        for result in results
+        if isinstance(result.rule, Rule) and result.unexpected and result.rule.severity == "stop"
+    ]
     if broken:
         listed = "; ".join(
             f"{item.table}: {item.rule.message} in {item.unexpected:,} of {item.rows:,} rows" for item in broken[:8]
@@ -174,6 +212,14 @@ def _stop_on_failure(run: Run, layer: str, frames: dict[str, DataFrame]) -> None
         raise GateError(
             "C360-257", f"{len(broken)} rules of the {layer} layer are broken: {listed}", where=f"layer {layer}",
             kept="everything before; yesterday stays published", next_step="c360 status, correct the delivery, then load again",
+        )  # fmt: skip
+    doubted = [finding for finding in findings if finding.is_broken and finding.rule.severity == "stop"]
+    if doubted:
+        listed = "; ".join(f"{item.table} on {item.business_date}: {item.sentence()}" for item in doubted[:8])
+        raise GateError(
+            doubted[0].rule.code, f"{len(doubted)} figures of the {layer} layer are not plausible: {listed}", where=f"layer {layer}",
+            kept="everything before; yesterday stays published",
+            next_step="correct the delivery, or, if the figure is right, the rule under expectations/suites, then load again",
         )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from spark_jobs.context import Run
 from spark_jobs.jobs.load import Outcome
 from spark_jobs.ledger import DeliveryRecord, totals
 from spark_jobs.publish.duckdb_store import current, open_published
+from spark_jobs.quality.plausible import Finding
 from spark_jobs.quality.unknown_codes import sentence, unknown_codes_of
 
 _COUNTS = ("rows_read", "rows_kept", "rows_quarantined", "rows_duplicate")
@@ -43,6 +44,8 @@ def summarise(run: Run, days: list[date], outcome: Outcome) -> dict[str, Any]:
             for record in run.ledger.records(day)
             for entry in unknown_codes_of(record.feed, day.isoformat(), record.detail)
         ],
+        "unusual": [_unusual(finding) for finding in outcome.findings if finding.is_broken],
+        "rules_without_history": sum(finding.is_silent for finding in outcome.findings),
         "built": [day.isoformat() for day in outcome.built],
         "published": [day.isoformat() for day in outcome.published],
         "blocked": {day.isoformat(): feeds for day, feeds in outcome.blocked.items()},
@@ -71,6 +74,13 @@ def _problem(record: DeliveryRecord) -> dict[str, str]:
     return {
         "feed": record.feed, "business_date": record.business_date.isoformat(), "status": record.status, "code": record.code,
         "what": record.what, "where": detail.get("where", ""), "next": detail.get("next", ""),
+    }  # fmt: skip
+
+
+def _unusual(finding: Finding) -> dict[str, str]:
+    return {
+        "table": f"{finding.layer}.{finding.table}", "business_date": finding.business_date.isoformat(),
+        "severity": finding.rule.severity, "what": finding.sentence(),
     }  # fmt: skip
 
 
@@ -133,6 +143,13 @@ def _show_problems(summary: dict[str, Any], console: Console) -> None:
                 console.print(f"  {'place' if label == 'where' else label}: {problem[label]}", markup=False)
     for entry in summary["unknown_codes"]:
         console.print(sentence(entry), style="yellow", markup=False)
+    for item in summary["unusual"]:
+        if item["severity"] == "warn":
+            console.print(f"[yellow]unusual[/] {item['business_date']} {item['table']}: {item['what']}")
+    if summary["rules_without_history"]:
+        console.print(
+            f"{summary['rules_without_history']} times a rule about figures had not enough history to say anything."
+        )
     for day, feeds in summary["blocked"].items():
         console.print(
             f"[red]{day} is not published[/]: {', '.join(feeds)} must come first; what was published before stays."

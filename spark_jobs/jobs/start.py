@@ -21,6 +21,8 @@ from spark_jobs.ingest.vault import Vault, load_keys
 from spark_jobs.io import Lake
 from spark_jobs.ledger import Ledger
 from spark_jobs.lock import writer_lock
+from spark_jobs.quality.approvals import Approvals
+from spark_jobs.quality.metrics import Metrics
 from spark_jobs.session import build_session
 from spark_jobs.trading_calendar import trading_calendar
 
@@ -41,6 +43,8 @@ def start_run(settings: Settings, purpose: str, console: Console, started_at: da
         marker = settings.work / "load.running.json"
         if marker.is_file():
             ledger.recover()
+            # What that run noted stands under its number already: this one must be newer.
+            ledger.last_run = max(ledger.last_run, json.loads(marker.read_text(encoding="utf-8") or "{}").get("run", 0))
         number = ledger.last_run + 1
         marker.write_text(json.dumps({"run": number, "process": os.getpid()}), encoding="utf-8")
         staging = settings.work / "staging"
@@ -50,7 +54,10 @@ def start_run(settings: Settings, purpose: str, console: Console, started_at: da
             with Progress(*columns, console=console, transient=True) as progress:
                 private = PrivateMeans(keys, Vault(settings.vault, keys), staging)
                 calendar = trading_calendar(settings.calendar_overrides)
-                run = Run(number, known_at, settings, spark, lake, catalogue, ledger, calendar, private, progress)
+                run = Run(
+                    number, known_at, settings, spark, lake, catalogue, ledger, Metrics(lake), Approvals(lake), calendar, private,
+                    progress,
+                )  # fmt: skip
                 run.seconds["session"] = time.perf_counter() - started
                 yield run
         finally:

@@ -3,20 +3,27 @@
 A gate takes frames before the split, makes native expectations from the same rules that split the rows, and compares: where
 GX counts other rows than the Spark verdict did, the rule is broken, not the data. Results and data docs hold counts and never a
 customer's value (`partial_unexpected_count` is 0).
+
+Findings about figures are expectations too, all of a layer on one small frame that Spark never sees: one row a business date, one
+column a rule, the value being how far the figure lies outside its band; 0 is expected, null is a rule that is silent.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
+import pandas as pd
 from pyspark.sql import DataFrame
 
 from spark_jobs.errors import GateError
+from spark_jobs.io import DAY
+from spark_jobs.quality.plausible import Finding, PlausibleRule
 from spark_jobs.quality.rules import Rule
 
 # Counts only: examples would be customer values, and cost 40 Spark jobs more.
@@ -25,27 +32,29 @@ _RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
 
 @dataclass(frozen=True)
 class GateResult:
-    """What one rule met in one table. `unexpected`: rows that broke it, of `rows`."""
+    """What one rule met in one table. `unexpected`: rows (for a plausible rule: days) that broke it, of `rows`."""
 
     layer: str
     table: str
-    rule: Rule
+    rule: Rule | PlausibleRule
     rows: int
     unexpected: int
 
 
 def run_gate(
-    layer: str, tables: Mapping[str, tuple[DataFrame, list[Rule]]], docs_folder: Path, threads: int = 2
+    layer: str,
+    tables: Mapping[str, tuple[DataFrame, list[Rule]]],
+    docs_folder: Path,
+    findings: Sequence[Finding] = (),
+    threads: int = 2,
 ) -> list[GateResult]:
-    """Validate every table of a layer and build its data docs once.
+    """Validate every table of a layer and the findings about its figures, and build its data docs once.
 
     Frames carry the helper columns of their rules. Raises GateError C360-251 when a rule cannot be evaluated.
     """
     chosen = {name: pair for name, pair in tables.items() if pair[1]}
-    if not chosen:
+    if not chosen and not findings:
         return []
-    import great_expectations as gx
-
     context = _context(docs_folder)
     lanes: list[list[str]] = [[] for _ in range(min(threads, len(chosen)))]
     for position, name in enumerate(sorted(chosen)):
@@ -55,26 +64,100 @@ def run_gate(
         # An execution engine belongs to its data source and knows one active batch: a lane of work has its own.
         source = context.data_sources.add_spark(name=f"{layer} {number}", persist=False)
         for name in names:
-            suite = gx.ExpectationSuite(name=f"{layer}.{name}")
-            for rule in chosen[name][1]:
-                suite.add_expectation(_expectation(rule))
-            batch = source.add_dataframe_asset(name=name).add_batch_definition_whole_dataframe("range")
-            definition = gx.ValidationDefinition(name=f"{layer}.{name}", data=batch, suite=context.suites.add(suite))
-            definitions[name] = context.validation_definitions.add(definition)
+            definitions[name] = _define(context, source, f"{layer}.{name}", map(_expectation, chosen[name][1]))
 
     def run_lane(names: list[str]) -> list[GateResult]:
         found = []
         for name in names:
             frame, table_rules = chosen[name]
             rules = {rule.name: rule for rule in table_rules}
-            outcome = definitions[name].run(batch_parameters={"dataframe": frame}, result_format=_RESULT_FORMAT)
-            found += [_read(layer, name, rules[item.expectation_config.meta["rule"]], item) for item in outcome.results]
+            for item in _outcome(definitions[name], frame):
+                rule = rules[item.expectation_config.meta["rule"]]
+                found.append(_read(layer, name, rule, f"column {rule.column}", item))
         return found
 
-    with ThreadPoolExecutor(len(lanes)) as pool:
+    with ThreadPoolExecutor(max(1, len(lanes))) as pool:
         results = [result for found in pool.map(run_lane, lanes) for result in found]
+    if findings:
+        results += _gate_figures(context, layer, findings)
     context.build_data_docs()
     return results
+
+
+def must_agree(results: Sequence[GateResult], counted: Mapping[tuple[str, str], int]) -> None:
+    """Raises GateError C360-252 where the gate counted otherwise than we did: the rule is broken, and nothing it says counts.
+
+    counted: (table, rule) → rows that broke it; for a plausible rule, days.
+    """
+    for result in results:
+        ours = counted[result.table, result.rule.name]
+        if result.unexpected != ours:
+            raise GateError(
+                "C360-252",
+                f"the rule {result.rule.name} counts {result.unexpected:,} in Great Expectations and {ours:,} in Spark",
+                where=f"{result.layer}.{result.table}",
+                kept="the layer before it; nothing went on",
+                next_step="correct the rule under expectations/suites, then load again",
+            )
+
+
+def broken_days(findings: Iterable[Finding]) -> dict[tuple[str, str], int]:
+    """(table, rule) → days on which the rule is broken, zeros kept."""
+    counted: dict[tuple[str, str], int] = {}
+    for finding in findings:
+        key = (finding.table, finding.rule.name)
+        counted[key] = counted.get(key, 0) + finding.is_broken
+    return counted
+
+
+def _define(context, source, name: str, expectations: Iterable):
+    import great_expectations as gx
+
+    suite = gx.ExpectationSuite(name=name)
+    for expectation in expectations:
+        suite.add_expectation(expectation)
+    batch = source.add_dataframe_asset(name=name.partition(".")[2]).add_batch_definition_whole_dataframe("range")
+    definition = gx.ValidationDefinition(name=name, data=batch, suite=context.suites.add(suite))
+    return context.validation_definitions.add(definition)
+
+
+def _outcome(definition, frame) -> list:
+    return definition.run(batch_parameters={"dataframe": frame}, result_format=_RESULT_FORMAT).results
+
+
+def _gate_figures(context, layer: str, findings: Sequence[Finding]) -> list[GateResult]:
+    """One expectation a rule, on a frame with one row a business date."""
+    columns: dict[str, dict[date, Finding]] = {}
+    for finding in findings:
+        columns.setdefault(f"{finding.table}: {finding.rule.name}", {})[finding.business_date] = finding
+    days = sorted({finding.business_date for finding in findings})
+    frame = pd.DataFrame(
+        {name: [by_day[day].outside if day in by_day else None for day in days] for name, by_day in columns.items()},
+        index=pd.Index(days, name=DAY),
+        dtype=object,
+    )
+    expectations = [_figure_expectation(name, by_day[max(by_day)]) for name, by_day in columns.items()]
+    source = context.data_sources.add_pandas(name=f"{layer} figures")
+    found = _outcome(_define(context, source, f"{layer}.figures_of_days", expectations), frame)
+    results = []
+    for item in found:
+        name = item.expectation_config.kwargs["column"]
+        newest = columns[name][max(columns[name])]
+        results.append(_read(layer, newest.table, newest.rule, newest.rule.metric, item))
+    return results
+
+
+def _figure_expectation(column: str, newest: Finding):
+    import great_expectations.expectations as gxe
+
+    rule = newest.rule
+    return gxe.ExpectColumnValuesToBeBetween(
+        column=column,
+        min_value=0,
+        max_value=0,
+        description=f"{newest.table}: {rule.metric} lies 0 outside its band ({rule.band}). {newest.business_date}: {newest.sentence()}",
+        meta=_meta(rule),
+    )
 
 
 def _context(docs_folder: Path):
@@ -106,8 +189,7 @@ def _context(docs_folder: Path):
 def _expectation(rule: Rule):
     import great_expectations.expectations as gxe
 
-    meta = {"rule": rule.name, "version": rule.version, "severity": rule.severity, "message": rule.message}
-    shared = {"column": rule.tested_column, "meta": meta}
+    shared = {"column": rule.tested_column, "meta": _meta(rule)}
     match rule.kind:
         case "not_null":
             return gxe.ExpectColumnValuesToNotBeNull(**shared)
@@ -123,7 +205,13 @@ def _expectation(rule: Rule):
             )
 
 
-def _read(layer: str, table: str, rule: Rule, item) -> GateResult:
+def _meta(rule: Rule | PlausibleRule) -> dict[str, str | int]:
+    return {
+        "rule": rule.name, "version": rule.version, "nature": rule.nature, "severity": rule.severity, "message": rule.message
+    }  # fmt: skip
+
+
+def _read(layer: str, table: str, rule: Rule | PlausibleRule, place: str, item) -> GateResult:
     """`success` alone is not enough: a checkpoint that could not evaluate an expectation does not raise."""
     exception = item.exception_info or {}
     raised = exception.get("raised_exception") or any(
@@ -133,7 +221,7 @@ def _read(layer: str, table: str, rule: Rule, item) -> GateResult:
         raise GateError(
             "C360-251",
             f"the rule {rule.name} could not be evaluated: the rule is broken, not the data",
-            where=f"{layer}.{table}, column {rule.column}",
+            where=f"{layer}.{table}, {place}",
             kept="the layer before it; nothing was published",
             next_step="correct the rule under expectations/suites, then load again",
         )

@@ -1,11 +1,14 @@
 """Rules, written once: from the same declaration come the Spark condition that splits rows and the expectation that gates a layer.
 
-Rules about single columns follow from the feed contract (required, readable as its type, known code); rules between columns stand in
-`expectations/suites/<layer>/<table>.yml`. A null never breaks a rule but `not_null`: what is required is said once.
+A rule is of one of three natures. `structural`: a row has what its table needs (a key, a type, a known code). `logical`: what a row
+says agrees with itself. `plausible`: a figure of a whole day is what the days before it make likely; see `plausible`.
+Structural rules about single columns follow from the feed contract; all others stand in `expectations/suites/<layer>/<table>.yml`.
+A null never breaks a row rule but `not_null`: what is required is said once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
@@ -19,21 +22,24 @@ from pyspark.sql import functions as F
 from spark_jobs.config import PROJECT
 from spark_jobs.contracts import Contract
 from spark_jobs.errors import ConfigurationError
+from spark_jobs.quality.plausible import PlausibleRule, plausible_faults, plausible_rule
 
 SUITES = PROJECT / "expectations" / "suites"
+NATURES = ("structural", "logical", "plausible")
 KINDS = ("not_null", "in_set", "between", "matches", "holds")
 SEVERITIES = ("stop", "quarantine", "warn")
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule. `limit` is the share of a day's rows that may be quarantined by it before the day stops."""
+    """One rule about rows. `limit` is the share of a day's rows that may be quarantined by it before the day stops."""
 
     name: str
     kind: str
     column: str
     severity: str
     message: str
+    nature: str = "structural"
     version: int = 1
     limit: Decimal = Decimal("0.05")
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -139,33 +145,56 @@ def feed_rules(contract: Contract) -> list[Rule]:
     return contract_rules(contract) + suite("silver", contract.feed)
 
 
-@cache
 def suite(layer: str, table: str, folder: Path = SUITES) -> list[Rule]:
-    """The written rules of one table; no file means none. Raises ConfigurationError C360-104 naming every fault."""
+    """The written rules about rows of one table; no file means none. Raises ConfigurationError C360-104 naming every fault."""
+    return [rule for rule in _written(layer, table, folder) if isinstance(rule, Rule)]
+
+
+def plausible_rules(layer: str, table: str, folder: Path = SUITES) -> list[PlausibleRule]:
+    """The written rules about figures of a day of one table. Raises as `suite` does."""
+    return [rule for rule in _written(layer, table, folder) if isinstance(rule, PlausibleRule)]
+
+
+@cache
+def _written(layer: str, table: str, folder: Path) -> tuple[Rule | PlausibleRule, ...]:
     path = folder / layer / f"{table}.yml"
     if not path.is_file():
-        return []
-    rules, faults = [], []
-    for entry in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("rules", []):
-        known = {"rule", "kind", "column", "severity", "message", "version", "limit"}
-        kind, severity = entry.get("kind", "holds"), entry.get("severity", "quarantine")
-        if kind not in KINDS or severity not in SEVERITIES or not entry.get("rule") or not entry.get("message"):
-            faults.append(
-                f"{path.name}: {entry.get('rule', '?')} needs a name, a message, a kind of {KINDS} and a severity of {SEVERITIES}"
-            )
-            continue
-        rules.append(
-            Rule(
-                entry["rule"],
-                kind,
-                entry.get("column", ""),
-                severity,
-                entry["message"],
-                int(entry.get("version", 1)),
-                Decimal(str(entry.get("limit", "5%")).rstrip("%")) / 100,
-                {key: value for key, value in entry.items() if key not in known},
-            )
-        )
+        return ()
+    entries = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("rules", [])
+    faults = [f"{path.name}: {entry.get('rule', '?')} {fault}" for entry in entries for fault in _faults(layer, entry)]
+    names = [entry.get("rule") for entry in entries]
+    faults += [f"{path.name}: {name} is declared twice" for name in {name for name in names if names.count(name) > 1}]
     if faults:
         raise ConfigurationError("C360-104", "rules are not usable", where="\n         ".join(faults))
-    return rules
+    return tuple(plausible_rule(entry) if entry["nature"] == "plausible" else _row_rule(entry) for entry in entries)
+
+
+def _faults(layer: str, entry: dict[str, Any]) -> Iterator[str]:
+    if not entry.get("rule") or not entry.get("message"):
+        yield "needs a name and a message"
+    if entry.get("nature") not in NATURES:
+        yield f"needs a nature: {', '.join(NATURES)}"
+    elif entry["nature"] == "plausible":
+        if layer not in ("silver", "gold"):
+            yield f"is plausible, and {layer} has no figures of days"
+        yield from plausible_faults(entry)
+    else:
+        if entry.get("kind") not in KINDS:
+            yield f"needs a kind: {', '.join(KINDS)}"
+        if entry.get("severity") not in SEVERITIES:
+            yield f"needs a severity: {', '.join(SEVERITIES)}"
+
+
+def _row_rule(entry: dict[str, Any]) -> Rule:
+    known = {"rule", "nature", "kind", "column", "severity", "message", "version", "limit"}
+    return Rule(
+        entry["rule"],
+        entry["kind"],
+        entry.get("column", ""),
+        entry["severity"],
+        entry["message"],
+        entry["nature"],
+        int(entry.get("version", 1)),
+        Decimal(str(entry.get("limit", "5%")).rstrip("%")) / 100,
+        {key: value for key, value in entry.items() if key not in known},
+    )

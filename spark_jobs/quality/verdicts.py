@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from spark_jobs.contracts import Column, Contract
 from spark_jobs.history import row_hash
 from spark_jobs.ingest.bronze import ORIGIN
+from spark_jobs.quality.metrics import feed_metrics, sums
 from spark_jobs.quality.rules import Rule, feed_rules
 
 _WIDE = "decimal(38,12)"
@@ -102,8 +103,8 @@ def count_verdicts(verdicts: DataFrame, contract: Contract) -> DataFrame:
     """The ledger's numbers. Grain: (business_date, _source_file).
 
     rows_read, rows_duplicate, rows_quarantined, rows_kept; `rows_without_key`: quarantined ones of which nobody knows whose they are;
-    `total_<column>`: Σ of the readable values of all rows read, to hold
-    against the sender's control totals; `unreadable_<column>`; `broken`: rule → rows, zeros kept.
+    `total_<column>`: Σ of the readable values of all rows read, to hold against the sender's control totals; `unreadable_<column>`;
+    `broken`: rule → rows, zeros kept; and the feed's metrics over the rows kept, each under its own name.
     """
     is_copy = F.col("_is_duplicate")
     has_error = F.size("_errors") > 0
@@ -122,4 +123,5 @@ def count_verdicts(verdicts: DataFrame, contract: Contract) -> DataFrame:
         *(F.sum(name).cast("decimal(38,8)").alias(f"total_{name}") for name in contract.summed_columns),
         *(count(F.col(name).isNull()).alias(f"unreadable_{name}") for name in contract.summed_columns),
         *(count(rule.fails()).alias(f"broken_{rule.name}") for rule in rules),
+        *sums(verdicts, feed_metrics(contract), f"silver.{contract.feed}", among=~is_copy & ~has_error),
     )

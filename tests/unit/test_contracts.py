@@ -59,3 +59,25 @@ def test_a_personal_column_leaves_only_derived_columns_in_bronze():
 def test_an_unknown_feed_is_named_with_its_choices():
     with pytest.raises(ConfigurationError, match="no feed nothing"):
         load_catalogue()["nothing"]
+
+
+SHRINK = "shrink_limit: {rows: 5%, against: median of 5 trading days, minimum: 100}\n"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "fault"),
+    [
+        ("rows: 5%", "rows: 5", "shrink_limit rows is 5, not a percentage"),
+        ("rows: 5%", "sum(other): 5%", "shrink_limit sum(other) is not one of the control totals"),
+        ("median of 5 trading days", "yesterday", "shrink_limit.against is not"),
+        ("minimum: 100", "minimum: many", "shrink_limit.minimum is not a number of rows"),
+        ("mode: full", "mode: event", "shrink_limit speaks of full feeds only"),
+    ],
+)
+def test_a_shrink_limit_that_says_nothing_is_a_fault(tmp_path: Path, right: str, wrong: str, fault: str):
+    (tmp_path / "one.yml").write_text(GOOD + SHRINK)
+    assert len(load_catalogue(tmp_path)["counter__things"].shrink_limit) == 1
+    (tmp_path / "one.yml").write_text((GOOD + SHRINK).replace(right, wrong))
+    with pytest.raises(ConfigurationError, match="C360-101") as error:
+        load_catalogue(tmp_path)
+    assert fault in str(error.value)

@@ -1,0 +1,88 @@
+"""Decisions of people that let data pass a gate: who, why, and for exactly which bytes.
+
+`meta.approvals` is append-only, one row per decision: kind, feed, business_date, digest of the delivery, reason, who, run. A decision
+speaks of one delivery: other bytes for the same day need another one.
+"""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import astuple, dataclass
+from datetime import date
+from functools import cached_property
+
+from spark_jobs.errors import ConfigurationError
+from spark_jobs.io import Lake
+from spark_jobs.ledger import DeliveryRecord
+from spark_jobs.quality.plausible import SHRANK
+
+SHRINK = "accept_shrink"
+SCHEMA = "kind string, feed string, business_date date, digest string, reason string, who string, run int"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A decision as it is given on the command line, before it is known which delivery it meets."""
+
+    feed: str
+    business_date: date
+    reason: str
+    who: str
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A decision as it is kept."""
+
+    kind: str
+    feed: str
+    business_date: date
+    digest: str
+    reason: str
+    who: str
+    run: int
+
+
+def shrink_request(feed: str | None, day: date | None, reason: str | None, by: str | None) -> Request | None:
+    """The request in the options of `c360 load`, or None. `by` empty: the login name. Raises ConfigurationError C360-131."""
+    if feed is None and reason is None and by is None:
+        return None
+    if feed is None or day is None or not (reason or "").strip():
+        raise ConfigurationError(
+            "C360-131", "a shrunk delivery is accepted for one feed and one date, with a reason",
+            kept="nothing was started", next_step='c360 load --date DATE --accept-shrink FEED --reason "…"',
+        )  # fmt: skip
+    return Request(feed, day, reason.strip(), (by or "").strip() or getpass.getuser())
+
+
+class Approvals:
+    """The decisions of one lake, read when first asked."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+
+    @cached_property
+    def _known(self) -> dict[tuple[str, str, date, str], Approval]:
+        rows = self._lake.read("meta", "approvals").collect() if self._lake.exists("meta", "approvals") else ()
+        kept = sorted((Approval(**row.asDict()) for row in rows), key=lambda approval: approval.run)
+        return {(one.kind, one.feed, one.business_date, one.digest): one for one in kept}
+
+    def of(self, kind: str, feed: str, day: date, digest: str) -> Approval | None:
+        """The newest decision about exactly this delivery."""
+        return self._known.get((kind, feed, day, digest))
+
+    def accept_shrink(self, request: Request, held: DeliveryRecord | None, digest: str | None, run: int) -> None:
+        """Keep the decision, in one commit. `held`: the ledger's record in force; `digest`: what lies in landing now.
+
+        Raises ConfigurationError C360-132 when that delivery is not held for its size: nobody accepts what nobody has seen.
+        """
+        if held is None or held.code != SHRANK or held.digest != digest:
+            raise ConfigurationError(
+                "C360-132", "there is nothing to accept: this delivery is not held because it shrank",
+                where=f"feed {request.feed}, business date {request.business_date}", kept="nothing was started",
+                next_step=f"c360 load --date {request.business_date}, then c360 status",
+            )  # fmt: skip
+        approval = Approval(SHRINK, request.feed, request.business_date, digest, request.reason, request.who, run)
+        frame = self._lake.spark.createDataFrame([astuple(approval)], SCHEMA)
+        self._lake.append(frame.coalesce(1), "meta", "approvals", {"run": run})
+        self._known[SHRINK, request.feed, request.business_date, digest] = approval
