@@ -1,4 +1,4 @@
-"""One load: land → bronze → verdicts → gate → silver → gold → gate → dbt candidate → audit → publish.
+"""One load: land → bronze → verdicts → gate → silver → gold → gate → reconciliation → dbt candidate → audit → publish.
 
 A range is one pass. Every step asks the ledger what is left to do, so a load that was stopped goes on where it ended and a load with
 nothing new writes nothing.
@@ -25,6 +25,9 @@ from spark_jobs.publish.candidate import MARTS, build_candidate, candidate_name,
 from spark_jobs.publish.revisions import add_revision, expected_rows, next_revision, record_publication
 from spark_jobs.quality.gates import run_gate
 from spark_jobs.quality.rules import feed_rules, suite
+from spark_jobs.reconcile.checks import Check, load_checks
+from spark_jobs.reconcile.engine import reconcile
+from spark_jobs.reconcile.notes import Hold, holds
 from spark_jobs.silver.members import build_new_members
 
 
@@ -36,6 +39,7 @@ class Outcome:
     built: list[date] = field(default_factory=list)
     published: list[date] = field(default_factory=list)
     blocked: dict[date, list[str]] = field(default_factory=dict)
+    unreconciled: list[Hold] = field(default_factory=list)
     revision: int | None = None
 
 
@@ -43,6 +47,7 @@ def load(run: Run, days: list[date], feeds: list[str] | None = None) -> Outcome:
     """Load `days` (all feeds, or only `feeds`) and publish what is complete."""
     outcome = Outcome()
     duckdb_store.check_lake(run.lake.root)
+    checks = load_checks(run.catalogue)
     with run.timed("land and bronze"):
         plans = _plan(run, days, feeds)
         judged = run.in_parallel(lambda work: read_and_judge(run, work), plans, "bronze and verdicts")
@@ -60,10 +65,13 @@ def load(run: Run, days: list[date], feeds: list[str] | None = None) -> Outcome:
     with run.timed("gold"):
         outcome.built = [day for day in buildable if not run.ledger.is_done(day, "gold")]
         if outcome.built:
-            _build_gold(run, outcome.built)
+            _build_gold(run, checks, outcome.built)
     unpublished = [
         day for day in buildable if day != run.ledger.opening_day() and not run.ledger.is_done(day, "published")
     ]
+    outcome.unreconciled = holds(run, unpublished)
+    if outcome.unreconciled:
+        unpublished = [day for day in unpublished if day < outcome.unreconciled[0].business_date]
     if unpublished:
         outcome.revision = _publish(run, unpublished)
         outcome.published = unpublished
@@ -118,7 +126,7 @@ def _silver_days(run: Run, days: list[date]):
     return slices
 
 
-def _build_gold(run: Run, days: list[date]) -> None:
+def _build_gold(run: Run, checks: list[Check], days: list[date]) -> None:
     metadata = {"run": run.number, "days": [str(day) for day in days]}
     silver = _silver_days(run, days)
     known = None
@@ -143,6 +151,8 @@ def _build_gold(run: Run, days: list[date]) -> None:
         _stop_on_failure(run, "gold", {name: run.lake.read("gold", name, days) for name in frames})
     for frame in frames.values():
         frame.unpersist()
+    with run.timed("reconcile"):
+        reconcile(run, checks, days)
     run.ledger.mark_done(days, "gold", run.number)
 
 
