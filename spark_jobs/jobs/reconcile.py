@@ -74,7 +74,7 @@ def problem_of(hold: Hold) -> dict[str, str]:
     """What the night shift reads of a check that holds a day."""
     error = GateError(
         "C360-261",
-        f"{hold.keys:,} differences of the check {hold.check} are open, {_number(hold.difference)} in total",
+        f"the check {hold.check} fails; keys that differ and are not explained: {hold.keys:,}, together {_number(hold.difference)}",
         where="reconciliation.differences, which keeps every key",
         kept="everything up to gold; what was published before stays",
         next_step=f"c360 reconcile --date {hold.business_date}; then a corrected delivery, or c360 reconcile --date {hold.business_date} "

@@ -29,6 +29,8 @@ from spark_jobs.gold.tables import TABLES
 
 FOLDER = PROJECT / "expectations" / "reconciliation"
 SEVERITIES = ("stop", "warn")
+# Every amount, total and tolerance: six decimals hold a ratio, and sums of any broker's money fit.
+AMOUNT = "decimal(28,6)"
 LOAD_FACTS = ("stated_totals", "disk_usage")
 REFERENCE = re.compile(r"\b(silver|previous|gold|load)\.(\w+)\b")
 _NEEDED = ("check", "title", "owner", "severity", "grain", "tolerance", "left", "meaning", "source")

@@ -22,10 +22,9 @@ from pyspark.sql import functions as F
 from spark_jobs.context import Run
 from spark_jobs.errors import GateError
 from spark_jobs.io import DAY, in_days
-from spark_jobs.reconcile.checks import REFERENCE, Check
+from spark_jobs.reconcile.checks import AMOUNT, REFERENCE, Check
 from spark_jobs.reconcile.notes import LAYER, note_corrections, note_quarantine
 
-AMOUNT = "decimal(28,6)"
 RESULTS_SCHEMA = (
     f"business_date date, check string, severity string, keys_compared long, keys_different long, left_total {AMOUNT}, "
     f"right_total {AMOUNT}, difference {AMOUNT}, tolerance {AMOUNT}, status string, run int"

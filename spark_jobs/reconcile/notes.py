@@ -11,16 +11,19 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.context import Run
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.io import DAY
+from spark_jobs.reconcile.checks import AMOUNT
 
 LAYER = "reconciliation"
 KEY = [DAY, "check", "key"]
-NOTE = [*KEY, "state", "difference", "who", "why", "run"]
+NOTES_SCHEMA = (
+    f"business_date date, check string, key string, state string, difference {AMOUNT}, who string, why string, run int"
+)
 
 
 @dataclass(frozen=True)
@@ -90,13 +93,7 @@ def explain(run: Run, day: date, check: str, key: str, why: str, who: str) -> No
             next_step=f"c360 reconcile --date {day}, which lists keys and differences",
         )
     row = (day, check, key, "explained", found.difference, who, why, run.number)
-    schema = run.lake.read(LAYER, "differences").select(*KEY, "difference").schema
-    frame = run.spark.createDataFrame(
-        [row],
-        f"business_date date, check string, key string, state string, difference {schema['difference'].dataType.simpleString()}, "
-        "who string, why string, run int",
-    )
-    _append(run, frame)
+    _append(run, run.spark.createDataFrame([row], NOTES_SCHEMA))
 
 
 def note_corrections(run: Run, stored: DataFrame, found: DataFrame, applied: list[tuple[date, str]]) -> None:
@@ -117,11 +114,11 @@ def note_quarantine(run: Run, found: DataFrame, held_back: list[tuple[date, str,
     said = _said(run, found.join(F.broadcast(scope), on=[DAY, "check"], how="inner"), "explained", "quarantine", why)
     if run.lake.exists(LAYER, "notes"):
         same = [*KEY, "state", "difference", "who"]
-        said = said.join(run.lake.read(LAYER, "notes").select(*same), on=same, how="left_anti").select(*NOTE)
+        said = said.join(run.lake.read(LAYER, "notes"), on=same, how="left_anti").select(*said.columns)
     _append_some(run, said)
 
 
-def _said(run: Run, differences: DataFrame, state: str, who: str, why) -> DataFrame:
+def _said(run: Run, differences: DataFrame, state: str, who: str, why: Column) -> DataFrame:
     return differences.select(
         *KEY,
         F.lit(state).alias("state"),
