@@ -13,6 +13,7 @@ from simulator.layouts import CODES, layouts
 from simulator.state import BrokerState, frame_of, row_keys
 
 KEYS: dict[str, tuple[str, ...]] = {
+    "bank__custody_balances": ("account_id", "currency_code"),
     "clearing__securities_balances": ("securities_account_id", "exchange_code", "security_code"),
     "credit_counter__accounts": ("account_id",),
     "credit_counter__asset_debt_summaries": ("account_id",),
@@ -33,6 +34,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "normal_counter__clients": ("client_number",),
     "normal_counter__positions": ("account_id", "securities_account_id", "exchange_code", "security_code"),
     "normal_counter__securities_accounts": ("securities_account_id", "exchange_code"),
+    "operations__case_elements": ("case_id", "element_id"),
     "option_counter__accounts": ("account_id",),
     "option_counter__cash_balances": ("account_id", "currency_code"),
     "option_counter__contracts": ("contract_code",),
@@ -47,6 +49,7 @@ KEYS: dict[str, tuple[str, ...]] = {
 }
 # Feeds in which no column may ever be empty.
 WITHOUT_NULLS = (
+    "bank__custody_balances",
     "credit_counter__cash_balances",
     "credit_counter__collateral_positions",
     "credit_counter__contracts",
@@ -76,6 +79,7 @@ CODED_EVENTS = (
     (ev.TradeFilled, "credit trade", "credit_trade", {"line": "credit"}),
     (ev.OptionTradeFilled, "option trade", "option_trade", {}),
     (ev.FundConfirmed, "fund", "fund_business", {}),
+    (ev.SecuritiesMoved, "share movement", "share_movement", {}),
 )
 BUCKETS = ("repo", "fund", "allotment", "dividend")
 TIERS = ("watch", "call", "close_out")

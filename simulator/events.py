@@ -515,6 +515,33 @@ class FundHoldingDetailSet(NamedTuple):
     frozen_quantity: FundShares
 
 
+# ---------------------------------------------------------------- cases
+
+
+class CaseElementSet(NamedTuple):
+    """One thing a court or a notary names in a case. Key: (case_id, element_id). case_kind: inheritance | judicial_deduction.
+
+    Money has a currency and an amount, shares have an exchange, a code and a quantity; the other two are None and 0.
+    `executed_date`: the day a deduction was carried out, None before and for an estate.
+    """
+
+    case_id: str
+    element_id: str
+    case_kind: str
+    account_id: str
+    currency_code: str | None
+    amount: Money
+    exchange_code: str | None
+    security_code: str | None
+    quantity: Quantity
+    executed_date: dt.date | None
+
+
+class CaseElementRemoved(NamedTuple):
+    case_id: str
+    element_id: str
+
+
 EVENT_ORDER: tuple[type, ...] = (
     BranchSet,
     BranchRemoved,
@@ -549,6 +576,8 @@ EVENT_ORDER: tuple[type, ...] = (
     FundConfirmed,
     FundHoldingMoved,
     FundHoldingDetailSet,
+    CaseElementSet,
+    CaseElementRemoved,
     SecuritiesAccountRemoved,
     AccountRemoved,
     ClientRemoved,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from simulator import counterparties
 from simulator import events as ev
 from simulator.events import EventLog
 from simulator.fees import half_up
@@ -326,4 +327,9 @@ FEEDS: dict[str, Callable[[EndOfDay], pd.DataFrame]] = {
     "fund_counter__navs": _table("navs"),
     "clearing__settlement_details": settlement_details,
     "clearing__securities_balances": securities_balances,
+    "clearing__control_figures": counterparties.control_figures,
+    "normal_counter__share_movements": counterparties.share_movements,
+    "bank__custody_balances": counterparties.custody_balances,
+    "bank__transfers": counterparties.bank_transfers,
+    "operations__case_elements": _table("case_elements"),
 }

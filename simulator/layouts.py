@@ -129,6 +129,24 @@ CODES: dict[str, dict[str, str]] = {
         "financing_drawn": "2810",
         "financing_repaid": "2811",
     },
+    "share_movement": {
+        "allotment": "4016",
+        "option_exercise": "4301",
+        "collateral_in": "4101",
+        "collateral_out": "4102",
+        "restriction_released": "4020",
+    },
+    "custody_status": {"signed": "1", "cancelled": "0"},
+    "direction": {"in": "1", "out": "2"},
+    "transfer_status": {"success": "2", "failed": "3"},
+    "figure_kind": {
+        "open_fund_money": "11",
+        "investor_protection_report": "12",
+        "legal_person_result": "13",
+        "settlement_account": "14",
+        "bank_reconciliation": "15",
+    },
+    "case_kind": {"inheritance": "1", "judicial_deduction": "2"},
 }
 
 _STATE_FEED = "state"
@@ -420,6 +438,45 @@ _SPECIFICATIONS: dict[str, tuple[str, str, str, str, str]] = {
         "securities_account_id@ZQZH exchange_code@SCDM:exchange security_code@ZQDM security_name@ZQMC "
         "quantity@CYSL:quantity frozen_quantity@DJSL:quantity",
         "quantity",
+    ),
+    "clearing__control_figures": (
+        "delimited",
+        _EVENT_FEED,
+        "control_figures_{date}.txt",
+        "figure_kind:figure_kind subject currency_code:currency amount:money finished_time",
+        "amount",
+    ),
+    "normal_counter__share_movements": (
+        "delimited",
+        _EVENT_FEED,
+        "share_movements_{date}.txt",
+        "movement_id business_line:business_line account_id securities_account_id exchange_code:exchange security_code "
+        "business_code:share_movement quantity:quantity restricted_quantity:quantity",
+        "quantity",
+    ),
+    "bank__custody_balances": (
+        "delimited",
+        _STATE_FEED,
+        "custody_balances_{date}.txt",
+        "business_line:business_line account_id currency_code:currency bank_code custody_status:custody_status "
+        "balance_amount:money",
+        "balance_amount",
+    ),
+    "bank__transfers": (
+        "delimited",
+        _EVENT_FEED,
+        "bank_transfers_{date}.txt",
+        "transfer_id business_line:business_line account_id currency_code:currency bank_code direction:direction "
+        "transfer_status:transfer_status amount:money requested_time completed_time",
+        "amount",
+    ),
+    "operations__case_elements": (
+        "delimited",
+        _STATE_FEED,
+        "case_elements_{date}.txt",
+        "case_id element_id case_kind:case_kind account_id currency_code:currency amount:money exchange_code:exchange "
+        "security_code quantity:quantity executed_date:date",
+        "amount quantity",
     ),
 }
 

@@ -20,6 +20,8 @@ COLLEAGUE = "E000001"
 SPREAD_STOCK, CHEAP_STOCK = ("SSE", "600002"), ("SZSE", "000001")
 ETF_UNIT = 10_000
 RIGHTS_PRICE_CENTS, WON_SHARES = 3_000, 500
+# What "moved" takes out; a court has ordered it, first on the first day and again on the fifth.
+DEDUCTED_CENTS, FIRST_ORDER, SECOND_ORDER, ESTATE = 250_000, "JD000001", "JD000002", "IN000001"
 
 
 # ---------------------------------------------------------------- opening baseline
@@ -33,6 +35,7 @@ def open_stage(day: Day, stage: Stage) -> None:
     _open_options(day, stage)
     _open_funds(day, stage)
     _open_relations(day, stage)
+    _open_cases(day, stage)
 
 
 def _open_everyone(day: Day, stage: Stage) -> None:
@@ -248,7 +251,7 @@ def _lend_money(day: Day, stage: Stage) -> None:
 
 def _move_money(day: Day, stage: Stage) -> None:
     stage.move_cash(day, "moved", "normal", "bank_transfer_in", 1_000_000, bank="B03")
-    stage.move_cash(day, "moved", "normal", "bank_transfer_out", -250_000, bank="B03")
+    stage.move_cash(day, "moved", "normal", "bank_transfer_out", -DEDUCTED_CENTS, bank="B03")
     stage.move_cash(day, "overdrawn", "normal", "interest", 1_234)
     stage.move_cash(day, "foreign", "normal", "bank_transfer_in", 100_000, "USD", "B04")
     stage.move_cash(day, "leveraged", "normal", "transfer_to_credit", -500_000)
@@ -302,6 +305,51 @@ def _move_collateral(day: Day, stage: Stage) -> None:
 
 def _release_restricted(day: Day, stage: Stage) -> None:
     stage.move_shares(day, "dividend", "SSE", "600001", "restriction_released", 0, restricted=-1_000, cost=0)
+
+
+# ------------------------------------------------------------ cases
+
+
+def _open_cases(day: Day, stage: Stage) -> None:
+    """The estate of "unpriced", whose account rests until the heirs are known, and a court's first order."""
+    _set_element(day, stage, ESTATE, "cash", "unpriced", currency_code="CNY", amount=50_000_000)
+    for place, (exchange, code) in enumerate((SUSPENDED_STOCK, DELISTED_STOCK, UNPRICED_STOCK), start=1):
+        shares = {"exchange_code": exchange, "security_code": code, "quantity": 1_000}
+        _set_element(day, stage, ESTATE, f"shares {place}", "unpriced", **shares)
+    _order_deduction(day, stage, FIRST_ORDER, None)
+
+
+def _order_deduction(day: Day, stage: Stage, case: str, executed: dt.date | None) -> None:
+    amount = {"currency_code": "CNY", "amount": DEDUCTED_CENTS}
+    _set_element(day, stage, case, "cash", "moved", executed_date=executed, **amount)
+
+
+def _set_element(day: Day, stage: Stage, case: str, element: str, key: str, **values) -> None:
+    nothing = {"currency_code": None, "amount": 0, "exchange_code": None, "security_code": None, "quantity": 0}
+    day.emit(
+        ev.CaseElementSet,
+        case_id=case,
+        element_id=element,
+        case_kind="inheritance" if case == ESTATE else "judicial_deduction",
+        account_id=stage.accounts[key, "normal"],
+        **{**nothing, "executed_date": None, **values},
+    )
+
+
+def _execute_first_order(day: Day, stage: Stage) -> None:
+    _order_deduction(day, stage, FIRST_ORDER, day.date)
+
+
+def _close_first_case(day: Day, stage: Stage) -> None:
+    day.emit(ev.CaseElementRemoved, case_id=FIRST_ORDER, element_id="cash")
+
+
+def _open_second_case(day: Day, stage: Stage) -> None:
+    _order_deduction(day, stage, SECOND_ORDER, None)
+
+
+def _execute_second_order(day: Day, stage: Stage) -> None:
+    _order_deduction(day, stage, SECOND_ORDER, day.date)
 
 
 # ------------------------------------------------------------ funds
@@ -514,6 +562,7 @@ _SCRIPT = {
         _borrow,
         _open_option_sides,
         _open_account_before_client,
+        _execute_first_order,
     ),
     2: (
         _trade_daily,
@@ -544,7 +593,16 @@ _SCRIPT = {
         _bring_back,
         _change_relations,
         _sell_collateral,
+        _close_first_case,
     ),
-    IPO_LISTED_DAY: (_trade_daily, _lend_money, _list_won_shares, _earn_income, _repay_rest, _drop_securities_account),
-    5: (_trade_daily, _trade_venues, _lend_money, _move_money),
+    IPO_LISTED_DAY: (
+        _trade_daily,
+        _lend_money,
+        _list_won_shares,
+        _earn_income,
+        _repay_rest,
+        _drop_securities_account,
+        _open_second_case,
+    ),
+    5: (_trade_daily, _trade_venues, _lend_money, _move_money, _execute_second_order),
 }

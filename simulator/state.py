@@ -32,6 +32,7 @@ ABSOLUTE_TABLES: dict[str, tuple[tuple[type, ...], type | None, tuple[str, ...]]
     "option_positions": ((ev.OptionPositionSet,), None, ("account_id", "contract_code", "position_side")),
     "option_margins": ((ev.OptionMarginSet,), None, ("account_id", "currency_code")),
     "fund_details": ((ev.FundHoldingDetailSet,), None, ("account_id", "product_code", "share_class")),
+    "case_elements": ((ev.CaseElementSet,), ev.CaseElementRemoved, ("case_id", "element_id")),
 }
 
 # table: (event class, key, columns summed)

@@ -187,6 +187,35 @@ def withdraw(
 
 
 @app.command()
+def reconcile(
+    day: Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="one business date")] = None,
+    first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="a range, from here")] = None,
+    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="a range, to here")] = None,
+    check: Annotated[str | None, typer.Option("--explain", help="say why a difference of this check is right")] = None,
+    key: Annotated[str | None, typer.Option(help="the key of the difference to explain")] = None,
+    why: Annotated[str | None, typer.Option(help="the reason, in words")] = None,
+    by: Annotated[str | None, typer.Option(help="who says so; without it, the user of the machine")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run every check on days that are loaded, store and print the signed differences; or explain one of them."""
+    from spark_jobs.jobs import reconcile as job
+    from spark_jobs.jobs.start import start_run
+
+    if day and (first or last):
+        raise ConfigurationError("C360-105", "give --date, or --from and --to, not both")
+    if check and not (day and key and why):
+        raise ConfigurationError("C360-163", "--explain needs --date, --key and --why")
+    low, high = (day or first or datetime.min).date(), (day or last or datetime.max).date()
+    with start_run(load_settings(), "reconcile", errors if as_json else console) as run:
+        found = job.say_why(run, low, check, key, why, by) if check else job.run_checks(run, low, high)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        job.show(found, console)
+    raise typer.Exit(job.exit_code(found))
+
+
+@app.command()
 def rollback(revision: Annotated[int, typer.Option(help="a kept revision; see c360 status")]) -> None:
     """Publish an earlier revision again, in one step."""
     from spark_jobs.lock import writer_lock

@@ -19,6 +19,7 @@ from spark_jobs.ingest.deliveries import delivered_days
 from spark_jobs.ingest.vault import load_keys
 from spark_jobs.publish.duckdb_store import connect_delta
 from spark_jobs.quality.rules import SUITES, suite
+from spark_jobs.reconcile.checks import load_checks
 from spark_jobs.trading_calendar import trading_calendar
 
 _LEAST_FREE_BYTES = 2 * 1024**3
@@ -27,7 +28,8 @@ _LEAST_FREE_BYTES = 2 * 1024**3
 def examine(settings: Settings) -> list[dict[str, Any]]:
     """One finding per check: name, ok, detail. Never raises for what it checks."""
     checks: list[tuple[str, Callable[[Settings], str]]] = [
-        ("Java", _java), ("jars", _jars), ("feed contracts", _contracts), ("rules", _rules), ("keys", _keys),
+        ("Java", _java), ("jars", _jars), ("feed contracts", _contracts), ("rules", _rules),
+        ("reconciliation", _reconciliation), ("keys", _keys),
         ("trading calendar", _calendar), ("DuckDB Delta extension", _duckdb), ("disk", _disk), ("landing", _landing),
     ]  # fmt: skip
     findings = []
@@ -61,6 +63,10 @@ def _contracts(settings: Settings) -> str:
 def _rules(settings: Settings) -> str:
     files = sorted(SUITES.glob("*/*.yml"))
     return f"{sum(len(suite(path.parent.name, path.stem)) for path in files)} written rules in {len(files)} suites"
+
+
+def _reconciliation(settings: Settings) -> str:
+    return f"{len(load_checks(load_catalogue()))} checks"
 
 
 def _keys(settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""One load: land → bronze → verdicts → gate → silver → gold → gate → dbt candidate → audit → publish.
+"""One load: land → bronze → verdicts → gate → silver → gold → gate → reconciliation → dbt candidate → audit → publish.
 
 A range is one pass. Every step asks the ledger what is left to do, so a load that was stopped goes on where it ended and a load with
 nothing new writes nothing.
@@ -30,6 +30,9 @@ from spark_jobs.quality.judgement import judge_gold
 from spark_jobs.quality.plausible import Finding, PlausibleRule
 from spark_jobs.quality.rules import Rule, feed_rules, suite
 from spark_jobs.quality.totals import check_slices
+from spark_jobs.reconcile.checks import Check, load_checks
+from spark_jobs.reconcile.engine import reconcile
+from spark_jobs.reconcile.notes import Hold, holds
 from spark_jobs.silver.members import build_new_members
 
 
@@ -42,6 +45,7 @@ class Outcome:
     built: list[date] = field(default_factory=list)
     published: list[date] = field(default_factory=list)
     blocked: dict[date, list[str]] = field(default_factory=dict)
+    unreconciled: list[Hold] = field(default_factory=list)
     revision: int | None = None
 
 
@@ -49,16 +53,20 @@ def load(run: Run, days: list[date], feeds: list[str] | None = None, accept: Req
     """Load `days` (all feeds, or only `feeds`) and publish what is complete. `accept`: a person lets one shrunk delivery in."""
     outcome = Outcome()
     duckdb_store.check_lake(run.lake.root)
+    checks = load_checks(run.catalogue)
     outcome.records, outcome.findings = take_in(run, days, feeds, accept)
     outcome.blocked = {day: feeds for day in run.ledger.days() if (feeds := run.ledger.blocking(day))}
     buildable = _until_first_blocked(run)
     with run.timed("gold"):
         outcome.built = [day for day in buildable if not run.ledger.is_done(day, "gold")]
         if outcome.built:
-            outcome.findings += _build_gold(run, outcome.built)
+            outcome.findings += _build_gold(run, checks, outcome.built)
     unpublished = [
         day for day in buildable if day != run.ledger.opening_day() and not run.ledger.is_done(day, "published")
     ]
+    outcome.unreconciled = holds(run, unpublished)
+    if outcome.unreconciled:
+        unpublished = [day for day in unpublished if day < outcome.unreconciled[0].business_date]
     if unpublished:
         outcome.revision = _publish(run, unpublished)
         outcome.published = unpublished
@@ -156,7 +164,7 @@ def _silver_days(run: Run, days: list[date]):
     return slices
 
 
-def _build_gold(run: Run, days: list[date]) -> list[Finding]:
+def _build_gold(run: Run, checks: list[Check], days: list[date]) -> list[Finding]:
     with run.timed("gate slices"):
         check_slices(run, days)
     metadata = {"run": run.number, "days": [str(day) for day in days]}
@@ -186,6 +194,8 @@ def _build_gold(run: Run, days: list[date]) -> list[Finding]:
         run.metrics.flush(run.number)
     for frame in frames.values():
         frame.unpersist()
+    with run.timed("reconcile"):
+        reconcile(run, checks, days)
     run.ledger.mark_done(days, "gold", run.number)
     return findings
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from spark_jobs.config import Settings
 from spark_jobs.context import Run
 from spark_jobs.jobs.load import Outcome
+from spark_jobs.jobs.reconcile import problem_of
 from spark_jobs.ledger import DeliveryRecord, totals
 from spark_jobs.publish.duckdb_store import current, open_published
 from spark_jobs.quality.plausible import Finding
@@ -37,7 +38,8 @@ def summarise(run: Run, days: list[date], outcome: Outcome) -> dict[str, Any]:
         "files": files,
         "problems": [
             _problem(record) for day in days for record in run.ledger.records(day) if record.status != "loaded"
-        ],
+        ]
+        + [problem_of(hold) for hold in outcome.unreconciled],
         "unknown_codes": [
             entry
             for day in days
@@ -137,7 +139,8 @@ def _show_feeds(summary: dict[str, Any], console: Console) -> None:
 def _show_problems(summary: dict[str, Any], console: Console) -> None:
     for problem in summary["problems"]:
         console.print(f"[red]{problem['code']}[/]: {problem['what']}")
-        console.print(f"  where: feed {problem['feed']}, business date {problem['business_date']}", markup=False)
+        subject = f"feed {problem['feed']}" if "feed" in problem else f"check {problem['check']}"
+        console.print(f"  where: {subject}, business date {problem['business_date']}", markup=False)
         for label in ("where", "next"):
             if problem[label]:
                 console.print(f"  {'place' if label == 'where' else label}: {problem[label]}", markup=False)
@@ -197,5 +200,5 @@ def show_next_steps(settings: Settings, console: Console) -> None:
 
 
 def _inner(summary: dict[str, Any]) -> float:
-    """The gold gate runs inside the gold step and is counted there already."""
-    return summary["seconds"].get("gate gold", 0.0)
+    """The gates of slices and gold and the reconciliation run inside the gold step and are counted there already."""
+    return sum(summary["seconds"].get(step, 0.0) for step in ("gate slices", "gate gold", "reconcile"))

@@ -8,6 +8,7 @@ from rich.console import Console
 
 import simulator
 from simulator import faults as plantable
+from simulator.breaks import BREAKS, break_check
 from spark_jobs.config import Settings
 from spark_jobs.errors import ConfigurationError
 
@@ -19,15 +20,20 @@ def run_simulation(
     if "list" in faults:
         for name, (plant, _) in plantable.FAULTS.items():
             console.print(f"{name:<30} {(plant.__doc__ or '').strip().splitlines()[0]}", markup=False)
+        for name in BREAKS:
+            console.print(f"{name:<30} Makes this check of the reconciliation fail.", markup=False)
         return
-    unknown = [name for name in faults if name not in plantable.FAULTS]
+    unknown = [name for name in faults if name not in {*plantable.FAULTS, *BREAKS}]
     if unknown:
         raise ConfigurationError(
             "C360-108", f"there is no fault {', '.join(unknown)}", next_step="c360 simulate --fault list"
         )
     summary = simulator.simulate(settings.home, customers=customers, days=days, seed=seed, start=start)
     for name in faults:
-        plantable.plant(settings.landing, name, seed=seed)
+        if name in BREAKS:
+            break_check(settings.landing, name)
+        else:
+            plantable.plant(settings.landing, name, seed=seed)
     days = len(summary.dates) - 1
     console.print(
         f"An invented broker of {customers:,} customers: {sum(map(sum, (rows.values() for rows in summary.rows.values()))):,} "
