@@ -25,7 +25,7 @@ from spark_jobs.formats.delimited import DelimitedSource
 from spark_jobs.formats.ofd import OfdSource
 from spark_jobs.formats.parquet import ParquetSource
 from spark_jobs.ingest.deliveries import Delivery
-from spark_jobs.ingest.privacy import PersonalColumn, tokenise
+from spark_jobs.ingest.privacy import PersonalColumn, tokenise, withhold_misplaced
 from spark_jobs.ingest.vault import Keys, Vault
 
 ORIGIN = ("_source_file", "_source_row", "_parse_error")
@@ -147,6 +147,9 @@ def _tokenised(contract: Contract, as_of: date, batch: pa.Table, private: Privat
             batch = batch.append_column(column.name, pa.nulls(batch.num_rows, pa.string()))
     subject = "employee_id" if contract.feed == "reference__employees" else "client_number"
     personal = [_personal_column(contract, column) for column in contract.personal_columns]
+    keys = {*contract.key, subject}
+    kinds = {column.name: "key" if column.name in keys else column.type for column in contract.plain_columns}
+    batch = withhold_misplaced(batch, kinds)
     system = _SYSTEMS.get(contract.line, "EMP")
     return tokenise(batch, personal, (system, subject), private.keys, private.vault, as_of)
 

@@ -24,6 +24,17 @@ DERIVED = {
     "name": ("token", "masked"),
 }
 
+MISPLACED = "misplaced_value"
+_LOOKS = {
+    "key": r"^[\x20-\x7e]*$",
+    "string": r"^[\x20-\x7e]*$",
+    "code": r"^[\x21-\x7e]{0,8}$",
+    "date": r"^([0-9０-９]{4}-?[0-9０-９]{2}-?[0-9０-９]{2})?$",
+    "number": r"^[-+－＋0-9０-９.．a-z]{0,26}$",
+}
+# A key may well be as long as a phone number, and is then one only by chance.
+_RESEMBLES = {"key": r"^[0-9]{17}[0-9Xx]$", "string": r"^([0-9]{17}[0-9Xx]|[0-9]{15}|(\+?86 ?)?1[3-9][0-9]{9})$"}
+
 
 @dataclass(frozen=True)
 class PersonalColumn:
@@ -132,6 +143,30 @@ def _distinct(batch: pa.Table, name: str | None) -> tuple[list[str | None], np.n
 def _encoded(values: pa.Array) -> tuple[list, np.ndarray]:
     encoded = pc.dictionary_encode(values, null_encoding="encode")
     return encoded.dictionary.to_pylist(), encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def withhold_misplaced(batch: pa.Table, kinds: Mapping[str, str]) -> pa.Table:
+    """A batch in whose plain columns no value stands that could be somebody's.
+
+    Two fields that changed places put a name or a number into a column nobody replaces. In a feed with personal columns a plain value must
+    look like its type, and no text like a document or a phone; otherwise it is null and its row says so in `_parse_error`.
+    kinds: plain column → `key` or the contract's type.
+    """
+    wrong = pa.array(np.zeros(batch.num_rows, dtype=bool))
+    for name, kind in kinds.items():
+        text = pc.utf8_trim_whitespace(batch[name].combine_chunks())
+        misplaced = pc.invert(pc.match_substring_regex(text, _LOOKS.get(kind, _LOOKS["number"])))
+        if kind in _RESEMBLES:
+            misplaced = pc.or_(misplaced, pc.match_substring_regex(text, _RESEMBLES[kind]))
+        misplaced = pc.fill_null(misplaced, False)
+        if pc.any(misplaced).as_py():
+            blank = pa.scalar(None, batch[name].type)
+            batch = batch.set_column(batch.column_names.index(name), name, pc.if_else(misplaced, blank, batch[name]))
+            wrong = pc.or_(wrong, misplaced)
+    if not pc.any(wrong).as_py():
+        return batch
+    errors = pc.if_else(wrong, MISPLACED, batch["_parse_error"])
+    return batch.set_column(batch.column_names.index("_parse_error"), "_parse_error", errors)
 
 
 def _check_columns(batch: pa.Table, columns: list[PersonalColumn], subject_column: str | None) -> None:

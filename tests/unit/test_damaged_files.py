@@ -20,6 +20,7 @@ from spark_jobs.contracts import Contract, load_catalogue
 from spark_jobs.errors import C360Error, DeliveryError, FileFormatError
 from spark_jobs.ingest.bronze import PrivateMeans, _decoded, _tokenised
 from spark_jobs.ingest.deliveries import find_delivery
+from spark_jobs.ingest.privacy import MISPLACED
 from spark_jobs.ingest.vault import Keys, Vault
 from tests.damaged import Record, deliver_damaged, records_of
 
@@ -62,6 +63,18 @@ def values_of(contract: Contract, content: bytes) -> set[str]:
     return {cell for cell in cells if is_telling(cell)}
 
 
+def persons_of(contract: Contract, content: bytes) -> set[str]:
+    """The clear names, documents and phones of a sound file."""
+    sources = [column.source for column in contract.personal_columns]
+    return {record.cells[name] for record in records_of(contract.format, content) for name in sources} - {None, ""}
+
+
+def plain_values(contract: Contract, found: pa.Table) -> set[str]:
+    """Everything landing hands on in clear; an unknown code would be among it."""
+    names = [column.name for column in contract.plain_columns if column.name in found.column_names]
+    return {value for name in names for value in found[name].to_pylist()}
+
+
 def is_telling(text: str) -> bool:
     return len(text) > 5 and text not in f"{DAY:%Y%m%d}" if text.isascii() else len(text) > 1
 
@@ -87,11 +100,16 @@ def read(contract: Contract, landing: Path, private: PrivateMeans) -> pa.Table:
 def assert_same(contract: Contract, found: pa.Table, expected: list[Record], case: str) -> None:
     assert found.num_rows == len(expected), case
     errors = found["_parse_error"].to_pylist()
-    assert [error is None for error in errors] == [record.is_whole for record in expected], case
+    # What could be somebody's is withheld with its row; every other row must be as the slow reader reads it.
+    read = [at for at, error in enumerate(errors) if error != MISPLACED]
+    assert contract.personal_columns or len(read) == len(errors), case
+    assert [errors[at] is None for at in read] == [expected[at].is_whole for at in read], case
     for column in contract.plain_columns:
         if column.name in found.column_names:
-            cells = [record.cells.get(column.source) for record in expected]
-            assert found[column.name].to_pylist() == cells, f"{case}, {column.name}"
+            cells = found[column.name].to_pylist()
+            assert [cells[at] for at in read] == [expected[at].cells.get(column.source) for at in read], (
+                f"{case}, {column.name}"
+            )
     clear = {name for column in contract.personal_columns for name in (column.name, column.source)}
     assert not clear & set(found.column_names), case
     unknown = [name for name in found.column_names if name not in contract.bronze_columns and not name.startswith("_")]
@@ -114,6 +132,7 @@ def test_every_damaged_file_is_refused_with_a_code_or_read_to_its_last_record(la
         case = f"file {number}: {spoil.__name__} in {contract.feed}"
         try:
             found = read(contract, tmp_path / str(number), private)
+            assert not persons_of(contract, sound) & plain_values(contract, found), case
         except C360Error as error:
             assert re.fullmatch(r"C360-[23]\d\d", error.code), case
             assert contract.feed in error.where and "c360 load --date" in error.next_step, case

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from spark_jobs.errors import ConfigurationError
-from spark_jobs.ingest.privacy import PersonalColumn, derived_columns, tokenise
+from spark_jobs.ingest.privacy import MISPLACED, PersonalColumn, derived_columns, tokenise, withhold_misplaced
 from spark_jobs.ingest.vault import Keys, Vault, VaultError, last_four_token, token
 
 KEYS = Keys(master_key=b"m" * 32, token_key=b"t" * 32)
@@ -153,3 +153,23 @@ def test_wrong_contract_is_told_by_column(vault):
         PersonalColumn("id_no", "address")
     with pytest.raises(ConfigurationError):
         PersonalColumn("id_no", "identity", "id_kind", {"0": "identity card"})
+
+
+def test_what_could_be_somebodys_is_withheld_from_plain_columns():
+    batch = pa.table(
+        {
+            "client_number": ["10000001", "13900000001", "110101197001010016"],
+            "branch_id": ["0001", "13900000001", "张三"],
+            "client_kind": ["0", "张三", "13900000001"],
+            "open_date": ["20190506", "１９９９０１０１", "0001"],
+            "_parse_error": pa.array([None, "wrong_field_count", None], pa.string()),
+        }
+    )
+    kinds = {"client_number": "key", "branch_id": "string", "client_kind": "code", "open_date": "date"}
+    found = withhold_misplaced(batch, kinds).to_pydict()
+    assert found["client_number"] == ["10000001", "13900000001", None], "a key may be as long as a phone"
+    assert found["branch_id"] == ["0001", None, None]
+    assert found["client_kind"] == ["0", None, None]
+    assert found["open_date"] == ["20190506", "１９９９０１０１", None]
+    assert found["_parse_error"] == [None, MISPLACED, MISPLACED]
+    assert withhold_misplaced(batch.slice(0, 1), kinds) == batch.slice(0, 1)
