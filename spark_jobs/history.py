@@ -8,14 +8,17 @@ Days are business dates of the source in order; all functions take a whole range
 
     rows = rows.withColumn(HASH, row_hash(names))
     slices = build_slices(rows, previous, withheld, key=key, days=days, delivered_days=days, incremental=False)
-    changes = build_changes(slices, previous, key=key, days=days, previous_day=before)
+    found = find_changes(slices, previous, key=key, days=days, previous_day=before)
+    changes = fetch_changes(found, slices, previous, key=key, days=days, previous_day=before)
     intervals(changes, key=key)
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
+from functools import reduce
+from itertools import pairwise
 
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, Window
@@ -61,6 +64,12 @@ def build_slices(
     ordered = sorted(days)
     positions = _positions(ordered)
     good = delivered.withColumn("_as_of_date", F.col(DAY))
+    closing = [
+        position for position, day in enumerate(ordered) if day in set(delivered_days) and day not in never_closing
+    ]
+    if not incremental and withheld is None and len(closing) == len(ordered):
+        # Every day is what was delivered: nothing is carried, so nothing has to be placed in time.
+        return good.where(~F.coalesce(F.col(delete_flag), F.lit(False))) if delete_flag else good
     if previous is not None:
         # The earlier slice stands just before the range, whatever its date.
         good = good.unionByName(previous.withColumn(DAY, F.lit(None).cast("date")), allowMissingColumns=True)
@@ -70,13 +79,8 @@ def build_slices(
         F.lit(True).alias("_is_good"),
         F.struct(*(name for name in good.columns if name not in (*key, DAY))).alias("_state"),
     )
-    closing = [
-        position for position, day in enumerate(ordered) if day in set(delivered_days) and day not in never_closing
-    ]
     if incremental:
         alive = states.withColumn("_until", _next_position(key, len(ordered)))
-    elif withheld is None and len(closing) == len(ordered):
-        alive = states.where("_position >= 0").withColumn("_until", F.col("_position") + 1)
     else:
         alive = _with_carried_full(states, withheld, key, positions, len(ordered), closing)
     if delete_flag:
@@ -160,7 +164,14 @@ def carry_columns(
     return placed.where("_position >= 0").drop("_position", "_breaks", "_run").withColumn(HASH, row_hash(hashed))
 
 
-def build_changes(
+def fingerprints(slices: DataFrame, days: Iterable[date]) -> dict[date, str]:
+    """Day → what its slice holds, whatever the order of its rows: `<rows>:<Σ low halves>:<Σ high halves>` of the row hashes."""
+    low, high = F.col(HASH).bitwiseAND(F.lit(0xFFFFFFFF)), F.shiftright(HASH, 32)
+    sums = slices.groupBy(DAY).agg(F.count(F.lit(1)).alias("rows"), F.sum(low).alias("low"), F.sum(high).alias("high"))
+    return dict.fromkeys(days, "0:0:0") | {row[DAY]: f"{row.rows}:{row.low}:{row.high}" for row in sums.collect()}
+
+
+def find_changes(
     slices: DataFrame,
     previous: DataFrame | None,
     *,
@@ -168,57 +179,95 @@ def build_changes(
     days: Sequence[date],
     previous_day: date | None,
 ) -> DataFrame:
-    """What changed on each edge into `days`.
+    """Which keys changed on each edge into `days`; the first slice ever, which is all inserts, is left out.
+
+    Grain: one row per (business_date, key) that changed; business_date is the edge's end, `_from_date` its start, `_change` is insert,
+    update or delete, `_state_date` the day whose slice has the row to keep: for a delete the last one before it.
+    Compare is by `_row_hash`. Nothing is sorted and no whole row is touched: each state of a key becomes one number whose bits are the
+    days on which it stood, and only states that did not stand on all days go on.
+    """
+    calendar = _calendar(days, previous_day)
+    narrow = _placed(slices, previous, previous_day).select(*key, DAY, HASH)
+    # A number has 64 bits, so a longer range is looked at in pieces that share a day.
+    parts = [calendar[first : first + _PIECE + 1] for first in range(0, max(len(calendar) - 1, 1), _PIECE)]
+    return reduce(DataFrame.unionByName, (_found_in(narrow, key, part) for part in parts))
+
+
+_PIECE = 60
+
+
+def _found_in(narrow: DataFrame, key: Sequence[str], calendar: Sequence[date]) -> DataFrame:
+    bits = F.create_map(*(item for place, day in enumerate(calendar) for item in (F.lit(day), _bit(place))))
+    stood = narrow.where(F.col(DAY).isin(list(calendar))).groupBy(*key, HASH)
+    states = stood.agg(F.bit_or(bits[F.col(DAY)]).alias("_stood"))
+    after = F.shiftleft("_stood", 1)
+    # The first day of the calendar is what the others are compared with: nothing opens on it.
+    opens = F.col("_stood").bitwiseAND(F.bitwise_not(after)).bitwiseAND(F.lit(~1))
+    ends = after.bitwiseAND(F.bitwise_not(F.col("_stood"))).bitwiseAND(F.lit((1 << len(calendar)) - 1))
+    changed = states.select(*key, opens.alias("_opens"), ends.alias("_ends"), "_stood").where(
+        "_opens <> 0 or _ends <> 0"
+    )
+    known = changed.withColumn("_known", F.bit_or("_stood").over(Window.partitionBy(*key)))
+    edges = F.array(
+        *(
+            F.struct(_bit(place).alias("bit"), F.lit(before).alias("start"), F.lit(day).alias("end"))
+            for place, (before, day) in enumerate(pairwise(calendar), start=1)
+        )
+    )
+    # A calendar of one day has no edge, and an empty array no type.
+    edges = edges.cast("array<struct<bit:bigint,start:date,end:date>>")
+
+    def has(column: str, bit: SparkColumn) -> SparkColumn:
+        return F.col(column).bitwiseAND(bit) != 0
+
+    bit, start, end = (F.col(f"_edge.{name}") for name in ("bit", "start", "end"))
+    change = F.when(has("_opens", bit), F.when(has("_known", F.shiftright(bit, 1)), "update").otherwise("insert")).when(
+        has("_ends", bit) & ~has("_known", bit), "delete"
+    )
+    return (
+        known.withColumn("_edge", F.explode(edges))
+        .select(*key, end.alias(DAY), start.alias("_from_date"), change.alias("_change"))
+        .where("_change is not null")
+        .withColumn("_state_date", F.when(F.col("_change") == "delete", F.col("_from_date")).otherwise(F.col(DAY)))
+    )
+
+
+def _bit(place: int) -> SparkColumn:
+    return F.lit(1 << place).cast("long")
+
+
+def fetch_changes(
+    found: DataFrame,
+    slices: DataFrame,
+    previous: DataFrame | None,
+    *,
+    key: Sequence[str],
+    days: Sequence[date],
+    previous_day: date | None,
+    are_few: bool = False,
+) -> DataFrame:
+    """What changed on each edge into `days`: the whole rows of what `find_changes` found, and the first slice ever as inserts.
 
     Grain: one row per (business_date, key) that changed; business_date is the edge's end, `_from_date` its start (null for the first
-    slice ever). `_change` is insert, update or delete; a delete carries the last state. Compare is by `_row_hash`; only keys and
-    hashes are sorted, and whole rows fetched for what differs.
+    slice ever). `_change` is insert, update or delete; a delete carries the last state. are_few: `found` fits into memory everywhere.
     """
-    ordered = sorted(days)
-    calendar = ([previous_day] if previous_day else []) + ordered
-    everything = (
-        slices
-        if previous is None
-        else slices.unionByName(previous.withColumn(DAY, F.lit(previous_day)), allowMissingColumns=True)
-    )
-    placed = everything.withColumn("_position", _positions(calendar)[F.col(DAY)])
-    timeline = Window.partitionBy(*key).orderBy("_position")
-    compared = placed.select(
-        *key,
-        "_position",
-        F.lag("_position").over(timeline).alias("_earlier"),
-        (F.lag(HASH).over(timeline) != F.col(HASH)).alias("_differs"),
-        F.lead("_position").over(timeline).alias("_later"),
-    )
-    is_arrival = F.col("_position") >= (1 if previous_day else 0)
-    follows = F.coalesce(F.col("_earlier") == F.col("_position") - 1, F.lit(False))
-    opens = F.when(is_arrival & ~follows, "insert").when(is_arrival & F.col("_differs"), "update")
-    closes = F.when(
-        (F.col("_position") < len(calendar) - 1)
-        & (F.col("_later").isNull() | (F.col("_later") > F.col("_position") + 1)),
-        "delete",
-    )
-    # One row may open a state on its own day and end it on the next.
-    found = compared.select(
-        *key,
-        "_position",
-        F.explode(F.array_compact(F.array(_at(opens, F.col("_position")), _at(closes, F.col("_position") + 1)))).alias(
-            "_event"
-        ),
-    )
-    starts = F.array(*(F.lit(day).cast("date") for day in [None, *calendar]))
-    ends = F.array(*(F.lit(day) for day in calendar))
-    return (
-        placed.join(found, [*key, "_position"])
-        .withColumn(DAY, F.element_at(ends, F.col("_event.position") + 1))
-        .withColumn("_change", F.col("_event.change"))
-        .withColumn("_from_date", F.element_at(starts, F.col("_event.position") + 1))
-        .drop("_position", "_event")
-    )
+    rows = _placed(slices, previous, previous_day).withColumnRenamed(DAY, "_state_date")
+    changes = rows.join(F.broadcast(found) if are_few else found, [*key, "_state_date"]).drop("_state_date")
+    if previous_day:
+        return changes
+    first = slices.where(F.col(DAY) == min(days))
+    inserts = first.withColumn("_from_date", F.lit(None).cast("date")).withColumn("_change", F.lit("insert"))
+    return inserts if len(days) == 1 else inserts.unionByName(changes)
 
 
-def _at(change: SparkColumn, position: SparkColumn) -> SparkColumn:
-    return F.when(change.isNotNull(), F.struct(change.alias("change"), position.alias("position")))
+def _calendar(days: Sequence[date], previous_day: date | None) -> list[date]:
+    return ([previous_day] if previous_day else []) + sorted(days)
+
+
+def _placed(slices: DataFrame, previous: DataFrame | None, previous_day: date | None) -> DataFrame:
+    if previous is None:
+        return slices
+    return slices.unionByName(previous.withColumn(DAY, F.lit(previous_day)), allowMissingColumns=True)
 
 
 def intervals(changes: DataFrame, *, key: Sequence[str]) -> DataFrame:

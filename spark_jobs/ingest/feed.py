@@ -11,15 +11,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from functools import reduce
-from itertools import pairwise
 from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs import history
-from spark_jobs.chains import Link, relink
+from spark_jobs import chronicle
+from spark_jobs.chains import Link
+from spark_jobs.chronicle import Loaded, Rows, slice_columns
 from spark_jobs.context import Run
 from spark_jobs.contracts import Contract
 from spark_jobs.errors import C360Error
@@ -77,22 +76,23 @@ def plan_feed(run: Run, contract: Contract, found: list[Delivery], faults: dict[
 
 
 def days_to_build(run: Run, contract: Contract, touched: Collection[date]) -> list[date]:
-    """`touched`, and after each the days that carry something from a slice that is built again: nothing else can have changed."""
-    chosen, carries = [], False
-    for day in sorted({*run.ledger.days(), *touched}):
-        carries = day in touched or (carries and _takes_over(run, contract, day))
-        if carries:
-            chosen.append(day)
-    return chosen
+    """`touched`, and every other day whose slice is another one because of them; see `spark_jobs.chronicle`."""
+    loaded = {
+        day: _loaded(contract, run.ledger.record(contract.feed, day)) for day in run.ledger.loaded_days(contract.feed)
+    }
+    return chronicle.days_to_build(contract, loaded, run.ledger.days(), touched, run.ledger.chain(contract.feed))
 
 
-def _takes_over(run: Run, contract: Contract, day: date) -> bool:
-    """Whether the day's slice holds anything of the slice before it."""
-    if contract.mode == "event":
-        return False
-    record = run.ledger.record(contract.feed, day)
-    is_whole = record is not None and record.status == "loaded" and record.rows_quarantined == 0
-    return contract.mode == "incremental" or not is_whole or bool(json.loads(record.detail).get("absent"))
+def _loaded(contract: Contract, record: DeliveryRecord, counts: list[dict[str, Any]] | None = None) -> Loaded:
+    """What history must know of a loaded day: as it was recorded or, with `counts`, as it was judged just now."""
+    derived = {column.name: column.derived_names or (column.name,) for column in contract.columns}
+    absent = [name for column in json.loads(record.detail).get("absent", ()) for name in derived.get(column, ())]
+    if counts is None:
+        return Loaded(record.rows_quarantined > 0, absent=tuple(absent))
+    has_withheld, is_unreadable = (
+        any(count[name] for count in counts) for name in ("rows_quarantined", "rows_without_key")
+    )
+    return Loaded(has_withheld, not is_unreadable, tuple(absent))
 
 
 def read_and_judge(run: Run, work: FeedRange) -> FeedRange:
@@ -280,13 +280,6 @@ def _raw_key(contract: Contract) -> list[str]:
     return [f"{name}_token" if name in personal else name for name in contract.key]
 
 
-_ORIGIN = ("_row_hash", "_delivery_number", "_source_file", "_source_row")
-
-
-def _slice_columns(contract: Contract) -> list[str]:
-    return list(dict.fromkeys([*contract.key, *contract.fields, *_ORIGIN]))
-
-
 def _write_events(
     run: Run, work: FeedRange, records: list[DeliveryRecord], loaded: set[date], metadata: dict[str, Any]
 ) -> list[Link]:
@@ -294,7 +287,7 @@ def _write_events(
     contract = work.contract
     if work.verdicts is not None:
         rows = kept_rows(work.verdicts).where(F.col(DAY).isin(sorted(loaded)))
-        events = rows.select(DAY, *_slice_columns(contract)).withColumn("_as_of_date", F.col(DAY))
+        events = rows.select(DAY, *slice_columns(contract)).withColumn("_as_of_date", F.col(DAY))
         run.lake.replace_days(events.coalesce(2), "silver", contract.feed, work.days, metadata)
     elif run.lake.exists("silver", contract.feed):
         nothing = run.lake.read("silver", contract.feed).limit(0)
@@ -306,102 +299,25 @@ def _write_states(
     run: Run, work: FeedRange, records: list[DeliveryRecord], loaded: set[date], metadata: dict[str, Any]
 ) -> list[Link]:
     """Slices of the days to build, and the edges that are new because of them."""
-    contract, lake, feed = work.contract, run.lake, work.contract.feed
-    before = run.ledger.chain(feed)
-    known = sorted({*run.ledger.days(), *(record.business_date for record in records)})
-    carried_from = min(loaded, default=date.max) if contract.if_missing == "carry" else date.max
-    chain = [day for day in known if day in loaded or day > carried_from]
-    built, gone = [day for day in work.days if day in chain], [day for day in before if day not in chain]
-    if not built and not gone:
-        return []
-    fingerprints = {day: before[day].fingerprint for day in chain if day in before}
-    frames = [_block(run, work, records, loaded, start, days) for start, days in _blocks(chain, built)]
-    slices = reduce(DataFrame.unionByName, frames) if frames else lake.read("silver", feed).limit(0)
-    lake.replace_days(slices.coalesce(2), "silver", feed, [*built, *gone], {"run": run.number})
-    if built:
-        fingerprints |= _fingerprints(lake.read("silver", feed, built), built)
-    links = relink(feed, before, fingerprints, run.number, run.started_at)
-    _write_edges(run, contract, chain, links, metadata)
-    return links
-
-
-def _blocks(chain: list[date], built: list[date]) -> list[tuple[date | None, list[date]]]:
-    """The days to build as runs of neighbours in the chain, each with the day before it, whose slice stands."""
-    blocks: list[tuple[date | None, list[date]]] = []
-    for before, day in pairwise([None, *chain]):
-        if day not in built:
-            continue
-        if blocks and blocks[-1][1][-1] == before:
-            blocks[-1][1].append(day)
-        else:
-            blocks.append((before, [day]))
-    return blocks
-
-
-def _block(
-    run: Run, work: FeedRange, records: list[DeliveryRecord], loaded: set[date], before: date | None, days: list[date]
-) -> DataFrame:
-    contract, lake = work.contract, run.lake
-    names = _slice_columns(contract)
-    delivered = [day for day in days if day in loaded]
-    counts = [count for count in work.counts or [] if count[DAY] in delivered]
-    previous = lake.read("silver", contract.feed, [before]) if before else None
-    if work.verdicts is None:
-        good, withheld = previous.select(DAY, *names).limit(0), None
-    else:
-        good = kept_rows(work.verdicts).where(F.col(DAY).isin(delivered)).select(DAY, *names)
-        withheld = quarantined_rows(work.verdicts).where(F.col(DAY).isin(delivered)).select(DAY, *contract.key)
-    slices = history.build_slices(
-        good, previous, withheld if any(count["rows_quarantined"] for count in counts) else None, key=contract.key, days=days,
-        delivered_days=delivered, incremental=contract.mode == "incremental", delete_flag=contract.delete_flag,
-        never_closing={count[DAY] for count in counts if count["rows_without_key"]},
-    )  # fmt: skip
-    absent = _absent_columns(run, contract, records, delivered)
-    if absent:
-        slices = history.carry_columns(
-            slices, previous, absent, key=contract.key, days=days, hashed=contract.tracked_fields
-        )
-    return slices.select(DAY, *names, "_as_of_date")
-
-
-def _absent_columns(
-    run: Run, contract: Contract, records: list[DeliveryRecord], days: list[date]
-) -> dict[date, list[str]]:
-    """Day → columns of a slice which that day's files did not have."""
+    contract = work.contract
     decided = {record.business_date: record for record in records}
-    derived = {column.name: column.derived_names or (column.name,) for column in contract.columns}
-    absent = {}
-    for day in days:
-        record = decided.get(day) or run.ledger.record(contract.feed, day)
-        names = [name for column in json.loads(record.detail).get("absent", ()) for name in derived.get(column, ())]
-        if names:
-            absent[day] = names
-    return absent
-
-
-def _fingerprints(slices: DataFrame, days: list[date]) -> dict[date, str]:
-    """Day → what its slice holds, whatever the order of its rows."""
-    sums = F.sum(F.col("_row_hash").cast("decimal(38,0)"))
-    rows = slices.groupBy(DAY).agg(F.count(F.lit(1)).alias("rows"), sums.alias("hashes")).collect()
-    return dict.fromkeys(days, "0:0") | {row[DAY]: f"{row.rows}:{row.hashes}" for row in rows}
-
-
-def _write_edges(run: Run, contract: Contract, chain: list[date], links: list[Link], metadata: dict[str, Any]) -> None:
-    """The changes of edges nobody has written before; an edge that is back in force is there already."""
-    written = {link.edge for link in run.ledger.links(contract.feed)}
-    edges = {link.business_date: link.edge for link in links if link.edge and link.edge not in written}
-    if not edges:
-        return
-    span = [day for day in chain if min(edges) <= day <= max(edges)]
-    start = max((day for day in chain if day < span[0]), default=None)
-    changes = history.build_changes(
-        run.lake.read("silver", contract.feed, span),
-        run.lake.read("silver", contract.feed, [start]) if start else None,
-        key=contract.key,
-        days=span,
-        previous_day=start,
-    )
-    names = F.create_map(*(item for day, edge in edges.items() for item in (F.lit(day), F.lit(edge))))
-    found = changes.withColumn("_edge", names[F.col(DAY)]).where("_edge is not null")
-    metadata = metadata | {"links": [link.to_json() for link in links]}
-    run.lake.add_edges(found.coalesce(1), contract.feed, list(edges.values()), metadata)
+    facts = {
+        day: _loaded(
+            contract,
+            decided.get(day) or run.ledger.record(contract.feed, day),
+            [count for count in work.counts or [] if count[DAY] == day] if day in work.days else None,
+        )
+        for day in loaded
+    }
+    if work.verdicts is None:
+        schema = ", ".join([silver_schema(contract), *(f"{name} {kind}" for name, kind in chronicle.ORIGIN.items())])
+        rows = Rows(run.spark.createDataFrame([], schema), None)
+    else:
+        rows = Rows(
+            kept_rows(work.verdicts).select(DAY, *slice_columns(contract)),
+            quarantined_rows(work.verdicts).select(DAY, *contract.key),
+        )
+    return chronicle.bring_in_line(
+        run.lake, contract, rows, facts, {*run.ledger.days(), *decided}, work.days, run.ledger.links(contract.feed),
+        run=run.number, known_at=run.started_at, metadata=metadata,
+    )  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from spark_jobs.history import build_changes, build_slices, intervals, row_hash
+from spark_jobs.history import build_slices, fetch_changes, find_changes, intervals, row_hash
 
 DAYS = [date(2026, 1, 5) + timedelta(days=offset) for offset in range(4)]
 SCHEMA = "business_date date, key string, value string, deleted boolean"
@@ -86,16 +86,20 @@ def slices_of(spark, states):
     return spark.createDataFrame(rows, SCHEMA).withColumn("_row_hash", row_hash(["value"]))
 
 
+def build_changes(slices, previous=None, **range_of_days):
+    return fetch_changes(find_changes(slices, previous, **range_of_days), slices, previous, **range_of_days)
+
+
 def test_a_null_that_becomes_a_value_and_back_is_a_change(spark):
     states = dict(zip(DAYS, [{"x": None}, {"x": "a"}, {"x": None}, {"x": None}], strict=True))
-    changes = build_changes(slices_of(spark, states), None, key=["key"], days=DAYS, previous_day=None)
+    changes = build_changes(slices_of(spark, states), key=["key"], days=DAYS, previous_day=None)
     found = [(row.business_date, row._change, row.value) for row in changes.orderBy("business_date").collect()]
     assert found == [(DAYS[0], "insert", None), (DAYS[1], "update", "a"), (DAYS[2], "update", None)]
 
 
 def test_a_key_that_goes_and_comes_back_has_a_gap(spark):
     states = dict(zip(DAYS, [{"x": "a"}, {}, {"x": "a"}, {"x": "b"}], strict=True))
-    changes = build_changes(slices_of(spark, states), None, key=["key"], days=DAYS, previous_day=None)
+    changes = build_changes(slices_of(spark, states), key=["key"], days=DAYS, previous_day=None)
     found = [
         (row.valid_from, row.valid_to, row.value)
         for row in intervals(changes, key=["key"]).orderBy("valid_from").collect()
@@ -107,7 +111,7 @@ def test_a_range_gives_the_changes_of_its_days_taken_singly(spark):
     chance = random.Random(3)
     states = {day: {key: chance.choice("ab") for key in "uvwxyz" if chance.random() < 0.7} for day in DAYS}
     slices = slices_of(spark, states).persist()
-    at_once = build_changes(slices, None, key=["key"], days=DAYS, previous_day=None)
+    at_once = build_changes(slices, key=["key"], days=DAYS, previous_day=None)
     singly = [
         build_changes(
             slices.where(F.col("business_date") == day),
@@ -128,3 +132,14 @@ def test_a_range_gives_the_changes_of_its_days_taken_singly(spark):
 
     assert plain([at_once]) == plain(singly)
     assert {row[2] for row in plain([at_once])} == {"insert", "update", "delete"}
+
+
+def test_a_range_longer_than_a_number_has_bits_gives_the_same_changes(spark):
+    days = [DAYS[0] + timedelta(days=offset) for offset in range(130)]
+    states = {day: {"always": "a", "odd": str(position % 2)} for position, day in enumerate(days)}
+    del states[days[61]]["always"]
+    changes = build_changes(slices_of(spark, states), key=["key"], days=days, previous_day=None).collect()
+    found = {(row.business_date, row.key, row._change) for row in changes}
+    expected = {(day, "odd", "update") for day in days[1:]} | {(days[0], key, "insert") for key in ("always", "odd")}
+    assert found == expected | {(days[61], "always", "delete"), (days[62], "always", "insert")}
+    assert len(changes) == len(found)
