@@ -21,6 +21,8 @@ def trade_options(day: Day) -> None:
     """Random purchases and sales of long series by ordinary option accounts."""
     generator = day.stream("option orders")
     contracts = day.market.live_options(day.date).reset_index(drop=True)
+    if contracts.empty:
+        return
     cash = available_cash(day, "option")
     cash = cash[~cash.index.isin(day.broker.scripted)]
     margins = day.state["option_margins"].set_index("account_id")["occupied_margin_amount"]

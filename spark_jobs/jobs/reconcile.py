@@ -81,7 +81,7 @@ def problem_of(hold: Hold) -> dict[str, str]:
         f"--explain {hold.check} --key KEY --why REASON, and c360 load",
     )
     return {
-        "check": hold.check, "business_date": hold.business_date.isoformat(), "status": "held", "code": error.code,
+        "feed": "", "check": hold.check, "business_date": hold.business_date.isoformat(), "status": "held", "code": error.code,
         "what": error.what, "where": error.where, "next": error.next_step,
     }  # fmt: skip
 

@@ -139,7 +139,7 @@ def _show_feeds(summary: dict[str, Any], console: Console) -> None:
 def _show_problems(summary: dict[str, Any], console: Console) -> None:
     for problem in summary["problems"]:
         console.print(f"[red]{problem['code']}[/]: {problem['what']}")
-        subject = f"feed {problem['feed']}" if "feed" in problem else f"check {problem['check']}"
+        subject = f"feed {problem['feed']}" if problem["feed"] else f"check {problem['check']}"
         console.print(f"  where: {subject}, business date {problem['business_date']}", markup=False)
         for label in ("where", "next"):
             if problem[label]:
