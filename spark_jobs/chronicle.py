@@ -189,7 +189,7 @@ def _write_edges(
     previous = store.read("silver", contract.feed, [start]) if start else None
     place = {"key": contract.key, "days": span, "previous_day": start}
     found = history.find_changes(slices, previous, **place).where(F.col(DAY).isin(list(edges))).persist()
-    changes = history.fetch_changes(found, slices, previous, **place, are_few=found.count() <= FEW_CHANGES)
+    changes = history.fetch_changes(found, slices, **place, are_few=found.count() <= FEW_CHANGES)
     names = F.create_map(*(item for day, edge in edges.items() for item in (F.lit(day), F.lit(edge))))
     changes = changes.withColumn("_edge", names[F.col(DAY)]).where("_edge is not null")
     store.add_edges(changes.coalesce(1), contract.feed, list(edges.values()), metadata)

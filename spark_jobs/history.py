@@ -9,7 +9,7 @@ Days are business dates of the source in order; all functions take a whole range
     rows = rows.withColumn(HASH, row_hash(names))
     slices = build_slices(rows, previous, withheld, key=key, days=days, delivered_days=days, incremental=False)
     found = find_changes(slices, previous, key=key, days=days, previous_day=before)
-    changes = fetch_changes(found, slices, previous, key=key, days=days, previous_day=before)
+    changes = fetch_changes(found, slices, key=key, days=days, previous_day=before)
     intervals(changes, key=key)
 """
 
@@ -182,12 +182,13 @@ def find_changes(
     """Which keys changed on each edge into `days`; the first slice ever, which is all inserts, is left out.
 
     Grain: one row per (business_date, key) that changed; business_date is the edge's end, `_from_date` its start, `_change` is insert,
-    update or delete, `_state_date` the day whose slice has the row to keep: for a delete the last one before it.
-    Compare is by `_row_hash`. Nothing is sorted and no whole row is touched: each state of a key becomes one number whose bits are the
+    update or delete. Compare is by `_row_hash`. Nothing is sorted and no whole row is touched: each state of a key becomes one number whose bits are the
     days on which it stood, and only states that did not stand on all days go on.
     """
-    calendar = _calendar(days, previous_day)
-    narrow = _placed(slices, previous, previous_day).select(*key, DAY, HASH)
+    calendar = ([previous_day] if previous_day else []) + sorted(days)
+    narrow = slices.select(*key, DAY, HASH)
+    if previous is not None:
+        narrow = narrow.unionByName(previous.select(*key, F.lit(previous_day).alias(DAY), HASH))
     # A number has 64 bits, so a longer range is looked at in pieces that share a day.
     parts = [calendar[first : first + _PIECE + 1] for first in range(0, max(len(calendar) - 1, 1), _PIECE)]
     return reduce(DataFrame.unionByName, (_found_in(narrow, key, part) for part in parts))
@@ -228,7 +229,6 @@ def _found_in(narrow: DataFrame, key: Sequence[str], calendar: Sequence[date]) -
         known.withColumn("_edge", F.explode(edges))
         .select(*key, end.alias(DAY), start.alias("_from_date"), change.alias("_change"))
         .where("_change is not null")
-        .withColumn("_state_date", F.when(F.col("_change") == "delete", F.col("_from_date")).otherwise(F.col(DAY)))
     )
 
 
@@ -239,35 +239,26 @@ def _bit(place: int) -> SparkColumn:
 def fetch_changes(
     found: DataFrame,
     slices: DataFrame,
-    previous: DataFrame | None,
     *,
     key: Sequence[str],
     days: Sequence[date],
     previous_day: date | None,
     are_few: bool = False,
 ) -> DataFrame:
-    """What changed on each edge into `days`: the whole rows of what `find_changes` found, and the first slice ever as inserts.
+    """What changed on each edge into `days`: the rows of what `find_changes` found, and the first slice ever as inserts.
 
     Grain: one row per (business_date, key) that changed; business_date is the edge's end, `_from_date` its start (null for the first
-    slice ever). `_change` is insert, update or delete; a delete carries the last state. are_few: `found` fits into memory everywhere.
+    slice ever). `_change` is insert, update or delete; a delete has a key and no state, its other columns are null.
+    are_few: `found` fits into memory everywhere.
     """
-    rows = _placed(slices, previous, previous_day).withColumnRenamed(DAY, "_state_date")
-    changes = rows.join(F.broadcast(found) if are_few else found, [*key, "_state_date"]).drop("_state_date")
+    stated, gone = found.where("_change <> 'delete'"), found.where("_change = 'delete'")
+    states = slices.join(F.broadcast(stated) if are_few else stated, [*key, DAY])
+    changes = states.unionByName(gone, allowMissingColumns=True)
     if previous_day:
         return changes
     first = slices.where(F.col(DAY) == min(days))
     inserts = first.withColumn("_from_date", F.lit(None).cast("date")).withColumn("_change", F.lit("insert"))
     return inserts if len(days) == 1 else inserts.unionByName(changes)
-
-
-def _calendar(days: Sequence[date], previous_day: date | None) -> list[date]:
-    return ([previous_day] if previous_day else []) + sorted(days)
-
-
-def _placed(slices: DataFrame, previous: DataFrame | None, previous_day: date | None) -> DataFrame:
-    if previous is None:
-        return slices
-    return slices.unionByName(previous.withColumn(DAY, F.lit(previous_day)), allowMissingColumns=True)
 
 
 def intervals(changes: DataFrame, *, key: Sequence[str]) -> DataFrame:

@@ -87,7 +87,7 @@ def slices_of(spark, states):
 
 
 def build_changes(slices, previous=None, **range_of_days):
-    return fetch_changes(find_changes(slices, previous, **range_of_days), slices, previous, **range_of_days)
+    return fetch_changes(find_changes(slices, previous, **range_of_days), slices, **range_of_days)
 
 
 def test_a_null_that_becomes_a_value_and_back_is_a_change(spark):
