@@ -134,7 +134,11 @@ def test_a_day_without_its_hold_feeds_stays_unpublished_and_names_them(damaged_r
     holding = {feed for feed in stopped if CATALOGUE[feed].if_missing == "hold"}
     assert len(holding) >= 6
     assert summary["blocked"] == {last_day: sorted(holding)}
-    assert summary["published"] == [day.isoformat() for day in damaged_range.days[1:-1]]
+    # Where a damaged row was read all the same, the two sides of a check may differ: such a day, and those after it, wait too.
+    unreconciled = {item["business_date"] for item in summary["problems"] if item["code"] == "C360-271"}
+    complete = [day.isoformat() for day in damaged_range.days[1:-1]]
+    first_held = min(unreconciled, default=last_day)
+    assert summary["published"] == [day for day in complete if day < first_held]
     assert report.exit_code(summary) in (3, 4)
 
 

@@ -108,7 +108,9 @@ def test_what_is_accepted_loads_and_closes_with_who_and_why(held, days_and_home)
     assert closed_keys(first, FEED, last) > 0 and closed_keys(first, MASTER, last) == 0
     assert first.summary["as_of_date"] == days[-2].isoformat()
     second = load_home(home, [last], accept=Request(MASTER, last, REASON, "a.person"))
-    assert second.summary["problems"] == [] and second.summary["published"] == [last.isoformat()]
+    # Half the balances let in still do not agree with the bank: the day waits for the reconciliation, not for the breaker.
+    assert {item["code"] for item in second.summary["problems"]} == {"C360-271"}
+    assert second.summary["published"] == [] and second.summary["blocked"] == {}
     assert closed_keys(second, MASTER, last) > 0
     digest = find_delivery(home / "landing", load_catalogue()[FEED], last).digest
     kept = ask(

@@ -1,0 +1,293 @@
+"""History of a large feed against the textbook MERGE, and against itself: `python -m benchmarks.history [--keys 1000000] [--write]`.
+
+A day of 15 columns in which 1 % of the rows changed, 0.1 % are gone and 0.1 % are new. Ours is what a load does after its verdicts: slice, fingerprint, edges.
+One warm session, CPU seconds of the process tree, medians of runs that take turns; the answers are held against each other first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import psutil
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from benchmarks import textbook
+from spark_jobs import chronicle
+from spark_jobs.chains import Link
+from spark_jobs.chronicle import Loaded, Rows
+from spark_jobs.config import load_settings
+from spark_jobs.contracts import Column, Contract
+from spark_jobs.history import HASH, fingerprints, intervals, row_hash
+from spark_jobs.io import DAY, Lake
+from spark_jobs.session import build_session
+
+FIRST, RANGE, LOG, RUNS = date(2026, 1, 1), 20, 60, 5
+FEW_KEYS, LOG_KEYS = 10_000, 50_000
+COLUMNS = (
+    "account_id", "client_number", "branch_id", "account_kind", "account_status", "opened_date", "risk_level", "client_name_masked",
+    "phone_token", "commission_rate", "balance_amount", "frozen_amount", "market_value_amount", "last_trade_date", "updated_at",
+)  # fmt: skip
+CONTRACT = Contract(
+    "accounts", {}, "", "reference", "parquet", "", "", "", ("account_id",), "full", "hold",
+    tuple(Column(name, name, "string") for name in COLUMNS),
+)  # fmt: skip
+
+
+def day_of(number: int) -> date:
+    return FIRST + timedelta(days=number)
+
+
+def make_base(connection: duckdb.DuckDBPyConnection, keys: int, days: int) -> None:
+    """Every row that ever exists in `days` days, with the day it changes on (0 to 99) and the day it goes on (0 to 999): its remainders."""
+
+    def mix(salt: int) -> str:
+        return f"((i * 2654435761 + {salt} * 40503 + (i >> 7) * 97) % 1000003)"
+
+    connection.execute(
+        f"""
+        create table base_{keys} as
+        select
+            i, {mix(21)} % 100 as changes_on, {mix(22)} % 1000 as goes_on,
+            printf('%012d', i) as account_id,
+            printf('%010d', i // 4) as client_number,
+            printf('%04d', {mix(1)} % 320) as branch_id,
+            ['NORMAL', 'NORMAL', 'CREDIT', 'OPTION', 'FUND'][1 + ({mix(2)} % 5)] as account_kind,
+            ['OPEN', 'OPEN', 'OPEN', 'FROZEN', 'CLOSED'][1 + ({mix(3)} % 5)] as account_status,
+            date '2005-01-04' + cast({mix(4)} % 7600 as integer) as opened_date,
+            'C' || (1 + {mix(5)} % 5) as risk_level,
+            ['王**', '李**', '张**', '刘**'][1 + ({mix(6)} % 4)] as client_name_masked,
+            md5(cast(i as varchar)) as phone_token,
+            cast((15 + {mix(9)} % 285) / 100000.0 as decimal(12,8)) as commission_rate,
+            cast({mix(10)} * 37 / 100.0 as decimal(18,2)) as balance_amount,
+            cast(case when {mix(11)} % 10 = 0 then {mix(12)} * 3 else 0 end / 100.0 as decimal(18,2)) as frozen_amount,
+            cast({mix(13)} * 911 / 100.0 as decimal(18,2)) as market_value_amount,
+            case when {mix(14)} % 5 > 0 then date '2024-01-02' + cast({mix(15)} % 700 as integer) end as last_trade_date,
+            timestamp '2025-12-31 20:00:00' as updated_at
+        from range(1, {keys + 1 + days * keys // 1000}) as numbers(i)
+        """
+    )
+
+
+def write_day(connection: duckdb.DuckDBPyConnection, keys: int, number: int, path: Path) -> None:
+    """The snapshot of day `number`."""
+    changed = f"changes_on between 1 and {number}"
+    connection.execute(
+        f"""
+        copy (
+            select {", ".join(COLUMNS[:10])},
+                cast(balance_amount + case when {changed} then 1234.56 else 0 end as decimal(18,2)) as balance_amount,
+                {", ".join(COLUMNS[11:14])},
+                updated_at + to_seconds(cast(case when {changed} then changes_on * 86400 else 0 end as bigint)) as updated_at
+            from base_{keys}
+            where i <= {keys + number * keys // 1000} and not (goes_on between 1 and {number})
+        ) to '{path}' (format parquet)
+        """
+    )
+
+
+@dataclass
+class Cost:
+    """What runs of one thing took."""
+
+    seconds: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+    def measure(self, work: Callable[[], object]) -> None:
+        cpu, started = _cpu_seconds(), time.perf_counter()
+        work()
+        self.seconds.append(time.perf_counter() - started)
+        self.cpu.append(_cpu_seconds() - cpu)
+
+    @property
+    def middle(self) -> float:
+        return statistics.median(self.cpu)
+
+    def row(self, name: str) -> str:
+        return f"| {name} | {len(self.cpu)} | {self.middle:.2f} | {min(self.cpu):.2f}–{max(self.cpu):.2f} | {statistics.median(self.seconds):.2f} |"
+
+
+def _cpu_seconds() -> float:
+    process = psutil.Process()
+    times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
+    # What a process that has ended used stands in its parent's account.
+    return sum(time.user + time.system + time.children_user + time.children_system for time in times)
+
+
+class Bench:
+    """A folder, a session, and lakes in which some days are loaded already."""
+
+    def __init__(self, spark: SparkSession, folder: Path) -> None:
+        self.spark, self.folder, self._copies = spark, folder, 0
+        self._generator = duckdb.connect()
+        self._bases: set[int] = set()
+
+    def delivered(self, keys: int, number: int) -> DataFrame:
+        path = self.folder / f"day_{keys}_{number}.parquet"
+        if not path.exists():
+            if keys not in self._bases:
+                make_base(self._generator, keys, LOG)
+                self._bases.add(keys)
+            write_day(self._generator, keys, number, path)
+        return self.spark.read.parquet(str(path))
+
+    def rows(self, keys: int, numbers: list[int]) -> Rows:
+        """Days as a load has them after its verdicts, with hash and origin."""
+        good = None
+        for number in numbers:
+            day = self.delivered(keys, number).select(
+                F.lit(day_of(number)).alias(DAY), *COLUMNS, row_hash(COLUMNS).alias(HASH), F.lit(1).alias("_delivery_number"),
+                F.lit("accounts.parquet").alias("_source_file"), F.monotonically_increasing_id().alias("_source_row"),
+            )  # fmt: skip
+            good = day if good is None else good.unionByName(day)
+        return Rows(good, None)
+
+    def load(self, root: Path, keys: int, numbers: list[int], links: list[Link]) -> list[Link]:
+        """Days into the lake at `root`, in one pass."""
+        days = [day_of(number) for number in numbers]
+        loaded = {day: Loaded() for day in [*(link.business_date for link in links), *days]}
+        return links + chronicle.bring_in_line(
+            Lake(self.spark, str(root)), CONTRACT, self.rows(keys, numbers), loaded, list(loaded), days, links,
+            run=numbers[-1], known_at="2026-01-01T00:00:00Z", metadata={"run": numbers[-1]},
+        )  # fmt: skip
+
+    def copy_of(self, root: Path) -> Path:
+        self._copies += 1
+        return Path(shutil.copytree(root, self.folder / f"copy_{self._copies}"))
+
+
+def against_textbook(bench: Bench, keys: int) -> tuple[Cost, Cost, Path, list[Link]]:
+    """Day 1 onto day 0: ours, the textbook's, and our lake of day 0 with its links."""
+    opening, table = bench.folder / f"lake_{keys}", bench.folder / f"table_{keys}"
+    links = bench.load(opening, keys, [0], [])
+    textbook.create(str(table), bench.delivered(keys, 0), day_of(0))
+    ours, theirs = Cost(), Cost()
+    for turn in range(RUNS + 1):
+        lake, merged = bench.copy_of(opening), bench.copy_of(table)
+        arrived = bench.delivered(keys, 1)
+        # The first turn warms the session up, and its answers are compared.
+        (Cost() if turn == 0 else ours).measure(lambda lake=lake: bench.load(lake, keys, [1], links))
+        (Cost() if turn == 0 else theirs).measure(
+            lambda merged=merged, arrived=arrived: textbook.merge(
+                bench.spark, str(merged), arrived, "account_id", day_of(1)
+            )
+        )
+        if turn == 0:
+            _stop_if_different(bench.spark, lake, merged)
+        shutil.rmtree(lake)
+        shutil.rmtree(merged)
+    return ours, theirs, opening, links
+
+
+def _stop_if_different(spark: SparkSession, lake: Path, merged: Path) -> None:
+    names = [*COLUMNS, "valid_from", "valid_to"]
+    frames = (
+        intervals(Lake(spark, str(lake)).read("changes", "accounts"), key=["account_id"]),
+        spark.read.format("delta").load(str(merged)),
+    )
+    answers = [
+        fingerprints(frame.select(F.lit(FIRST).alias(DAY), row_hash(names).alias(HASH)), [FIRST]) for frame in frames
+    ]
+    if answers[0] != answers[1]:
+        raise SystemExit(f"the answers differ: {answers}")
+    print(f"answers are equal: {answers[0][FIRST]}", flush=True)
+
+
+def one_pass(bench: Bench, keys: int, opening: Path, links: list[Link], runs: int) -> tuple[Cost, Cost]:
+    """One day, and RANGE days in one pass, onto day 0."""
+    one, many = Cost(), Cost()
+    numbers = list(range(1, RANGE + 1))
+    bench.rows(keys, numbers)
+    for turn in range(runs + 1):
+        for cost, chosen in ((one, [1]), (many, numbers)):
+            lake = bench.copy_of(opening)
+            (Cost() if turn == 0 else cost).measure(
+                lambda lake=lake, chosen=chosen: bench.load(lake, keys, chosen, links)
+            )
+            shutil.rmtree(lake)
+    return one, many
+
+
+def long_log(bench: Bench, keys: int) -> tuple[Cost, Cost]:
+    """Day 2 onto a log of two edges, and day LOG onto a log of as many, every day loaded singly."""
+    lake, links = bench.folder / f"log_{keys}", []
+    kept = {}
+    for number in range(LOG - 1):
+        links = bench.load(lake, keys, [number], links)
+        if number == 1:
+            kept[2] = (bench.copy_of(lake), links)
+    kept[LOG - 1] = (lake, links)
+    early, late = Cost(), Cost()
+    for turn in range(RUNS + 1):
+        for cost, number in ((early, 2), (late, LOG - 1)):
+            root, known = kept[number]
+            copy = bench.copy_of(root)
+            (Cost() if turn == 0 else cost).measure(
+                lambda copy=copy, number=number, known=known: bench.load(copy, keys, [number], known)
+            )
+            shutil.rmtree(copy)
+    return early, late
+
+
+def measure(keys: int, folder: Path) -> list[str]:
+    """The Markdown report of one run."""
+    spark = build_session(load_settings(home=folder), "benchmark: history")
+    bench = Bench(spark, folder)
+    ours, theirs, opening, links = against_textbook(bench, keys)
+    print(f"ours {ours.cpu}, textbook {theirs.cpu}", flush=True)
+    small_opening = bench.folder / "lake_small"
+    small_links = bench.load(small_opening, FEW_KEYS, [0], [])
+    few_one, few_many = one_pass(bench, FEW_KEYS, small_opening, small_links, RUNS)
+    print(f"{FEW_KEYS} keys: {few_one.cpu}, {few_many.cpu}", flush=True)
+    early, late = long_log(bench, LOG_KEYS)
+    print(f"log: {early.cpu}, {late.cpu}", flush=True)
+    one, many = one_pass(bench, keys, opening, links, 1)
+    one.cpu, one.seconds = one.cpu + ours.cpu, one.seconds + ours.seconds
+    spark.stop()
+    return [
+        f"## History of {keys:,} keys, {len(COLUMNS)} columns",
+        "",
+        f"`make bench`, {platform.machine()}, {psutil.cpu_count()} cores, Python {platform.python_version()}. 1 % of the rows changed, 0.1 % are gone,",
+        "0.1 % are new. Ours writes the slice by `replaceWhere`, fingerprint and edges; the textbook MERGE is that of `benchmarks/textbook.py`. Answers were equal.",
+        "",
+        "| what | runs | CPU s | from–to | wall s |",
+        "|---|---:|---:|---|---:|",
+        ours.row(f"one day of {keys:,} keys, ours"),
+        theirs.row(f"one day of {keys:,} keys, textbook MERGE"),
+        many.row(f"{RANGE} days of {keys:,} keys in one pass"),
+        few_one.row(f"one day of {FEW_KEYS:,} keys"),
+        few_many.row(f"{RANGE} days of {FEW_KEYS:,} keys in one pass"),
+        early.row(f"day 2 of {LOG_KEYS:,} keys"),
+        late.row(f"day {LOG} of {LOG_KEYS:,} keys, onto a log of {LOG - 1} edges"),
+        "",
+        f"- ratio to textbook: {ours.middle / theirs.middle:.2f}",
+        f"- day {LOG} to day 2: {late.middle / early.middle:.2f}",
+        f"- {RANGE} days in one pass: {many.middle / one.middle:.2f} x one day ({keys:,} keys), "
+        f"{few_many.middle / few_one.middle:.2f} x ({FEW_KEYS:,} keys)",
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--keys", type=int, default=1_000_000)
+    parser.add_argument("--write", action="store_true", help="keep the report in benchmarks/history.md")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="c360-history-") as folder:
+        report = "\n".join(measure(arguments.keys, Path(folder)))
+    print(report)
+    if arguments.write:
+        Path(__file__).with_suffix(".md").write_text(report + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
