@@ -81,7 +81,7 @@ def build_candidate(run: Run, days: list[date]) -> None:
     outcome = run_dbt(run.spark, run.settings, ["build", "--exclude-resource-type", "unit_test"], variables)
     if outcome.exception is not None:
         raise GateError(
-            "C360-256", f"dbt could not run: {type(outcome.exception).__name__}", where=str(outcome.exception).splitlines()[0][:300],
+            "C360-256", f"dbt could not run: {type(outcome.exception).__name__}", where=str(outcome.exception).partition("\n")[0][:300],
             kept="gold; yesterday stays published", next_step=f"read {run.settings.logs / 'dbt' / 'dbt.log'}",
         )  # fmt: skip
     failed = [
