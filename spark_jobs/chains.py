@@ -23,7 +23,7 @@ CHAIN_SCHEMA = (
 class Link:
     """One day of one feed's chain as known from `known_at` on (UTC, yyyy-mm-ddThh:mm:ssZ), written by `run`.
 
-    fingerprint: `<rows>:<Σ of row hashes>` of the day's slice. from_date: where the edge starts, None for the first slice.
+    fingerprint: of the day's slice, by `history.fingerprints`. from_date: where the edge starts, None for the first slice.
     edge: its name in the changes table; empty when the day is out of the chain.
     """
 

@@ -188,9 +188,11 @@ def _write_edges(
     slices = store.read("silver", contract.feed, span)
     previous = store.read("silver", contract.feed, [start]) if start else None
     place = {"key": contract.key, "days": span, "previous_day": start}
+    # The first slice ever, if it is among them, begins the span, so nothing but the edges wanted is fetched.
     found = history.find_changes(slices, previous, **place).where(F.col(DAY).isin(list(edges))).persist()
     changes = history.fetch_changes(found, slices, **place, are_few=found.count() <= FEW_CHANGES)
     names = F.create_map(*(item for day, edge in edges.items() for item in (F.lit(day), F.lit(edge))))
-    changes = changes.withColumn("_edge", names[F.col(DAY)]).where("_edge is not null")
-    store.add_edges(changes.coalesce(1), contract.feed, list(edges.values()), metadata)
+    store.add_edges(
+        changes.withColumn("_edge", names[F.col(DAY)]).coalesce(1), contract.feed, list(edges.values()), metadata
+    )
     found.unpersist()

@@ -13,8 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from spark_jobs.declarations import read_folder
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.ingest.privacy import DERIVED
 from spark_jobs.ingest.vault import PERSONAL_CLASSES
@@ -73,6 +72,11 @@ class Column:
         """What landing leaves of a personal column; all are strings, null where the value is null."""
         return tuple(f"{self.name}_{suffix}" for suffix in DERIVED[self.personal]) if self.personal else ()
 
+    @property
+    def landed_names(self) -> tuple[str, ...]:
+        """The columns behind landing that this one became: its own, or what stands in its place."""
+        return self.derived_names or (self.name,)
+
 
 @dataclass(frozen=True)
 class Contract:
@@ -102,7 +106,7 @@ class Contract:
     @cached_property
     def bronze_columns(self) -> tuple[str, ...]:
         """Names in bronze, all text: our names, a personal column replaced by what landing derived from it."""
-        return tuple(name for column in self.columns for name in (column.derived_names or (column.name,)))
+        return tuple(name for column in self.columns for name in column.landed_names)
 
     @cached_property
     def plain_columns(self) -> tuple[Column, ...]:
@@ -117,12 +121,7 @@ class Contract:
     @cached_property
     def tracked_fields(self) -> tuple[str, ...]:
         """Those of `fields` whose change is a change of the row."""
-        ignored = {
-            name
-            for column in self.columns
-            if not column.is_tracked
-            for name in (column.derived_names or (column.name,))
-        }
+        ignored = {name for column in self.columns if not column.is_tracked for name in column.landed_names}
         return tuple(name for name in self.fields if name not in ignored)
 
     @cached_property
@@ -160,17 +159,8 @@ class Catalogue:
 
 def load_catalogue(folder: Path = CATALOGUE) -> Catalogue:
     """Every contract in `folder`. Raises one ConfigurationError C360-101 that lists every fault of every file."""
-    contracts, faults = [], []
-    for path in sorted(folder.glob("*.yml")):
-        try:
-            document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except yaml.YAMLError as error:
-            faults.append(f"{path.name}: not YAML: {str(error).splitlines()[0]}")
-            continue
-        found = list(_faults(document))
-        faults += [f"{path.name}: {fault}" for fault in found]
-        if not found:
-            contracts.append(_contract(document))
+    documents, faults = read_folder(folder, lambda document, _: _faults(document))
+    contracts = [_contract(document) for document in documents]
     feeds = [contract.feed for contract in contracts]
     faults += [f"{feed}: declared twice" for feed in {name for name in feeds if feeds.count(name) > 1}]
     if faults:
@@ -190,10 +180,7 @@ _TOP_LEVEL = {
 _COLUMN_KEYS = {"from", "to", "type", "required", "scale", "codes", "personal", "kind_column", "tracked"}
 
 
-def _faults(document: Any) -> Iterator[str]:
-    if not isinstance(document, dict):
-        yield "is not a mapping"
-        return
+def _faults(document: dict[str, Any]) -> Iterator[str]:
     for name in sorted({"feed", "owner", "delivery", "grain", "mode", "columns"} - document.keys()):
         yield f"lacks {name}"
     for name in sorted(document.keys() - _TOP_LEVEL):

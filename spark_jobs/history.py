@@ -25,7 +25,6 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 DAY, HASH = "business_date", "_row_hash"
-CHANGE = ("insert", "update", "delete")
 
 
 def row_hash(names: Sequence[str]) -> SparkColumn:

@@ -18,6 +18,12 @@ from pyspark.sql import functions as F
 DAY = "business_date"
 
 
+def local_folder(root: str) -> str | None:
+    """The folder behind a lake's root on this machine's file system; None when it lies on another."""
+    folder = root.removeprefix("file://").removeprefix("file:")
+    return None if "://" in folder else folder
+
+
 def in_days(days: Iterable[date], column: str = DAY) -> str:
     """An SQL predicate: `column` is one of `days`."""
     literals = ", ".join(f"date'{day.isoformat()}'" for day in sorted(days))

@@ -78,7 +78,6 @@ class Ledger:
             for row in sorted(lake.read("meta", "days").collect(), key=lambda row: row.run):
                 self._days[row.business_date, row.step] = row.digest
                 self.last_run = max(self.last_run, row.run)
-
         if lake.exists("meta", "chain"):
             self._remember_links(Link(**row.asDict()) for row in lake.read("meta", "chain").collect())
 

@@ -85,8 +85,8 @@ def days_to_build(run: Run, contract: Contract, touched: Collection[date]) -> li
 
 def _loaded(contract: Contract, record: DeliveryRecord, counts: list[dict[str, Any]] | None = None) -> Loaded:
     """What history must know of a loaded day: as it was recorded or, with `counts`, as it was judged just now."""
-    derived = {column.name: column.derived_names or (column.name,) for column in contract.columns}
-    absent = [name for column in json.loads(record.detail).get("absent", ()) for name in derived.get(column, ())]
+    lacking = json.loads(record.detail).get("absent", ())
+    absent = [name for column in contract.columns if column.name in lacking for name in column.landed_names]
     if counts is None:
         return Loaded(record.rows_quarantined > 0, absent=tuple(absent))
     has_withheld, is_unreadable = (

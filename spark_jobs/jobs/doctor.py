@@ -66,7 +66,7 @@ def _rules(settings: Settings) -> str:
 
 
 def _reconciliation(settings: Settings) -> str:
-    return f"{len(load_checks(load_catalogue()))} checks"
+    return f"{len(load_checks(load_catalogue(settings.catalogue)))} checks"
 
 
 def _keys(settings: Settings) -> str:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from spark_jobs.config import Settings
 from spark_jobs.errors import InfrastructureError
+from spark_jobs.io import local_folder
 from spark_jobs.publish.duckdb_store import connect_delta, current
 from spark_jobs.quality.unknown_codes import sentence, unknown_codes_of
 
@@ -18,8 +19,8 @@ _MARKS = {"loaded": "[green]●[/]", "held": "[red]■[/]", "missing": "[yellow]
 
 def local_lake(settings: Settings) -> str:
     """The lake's folder. Raises InfrastructureError C360-535 for a lake on another file system."""
-    root = settings.lake.removeprefix("file://").removeprefix("file:")
-    if "://" in root:
+    root = local_folder(settings.lake)
+    if root is None:
         raise InfrastructureError(
             "C360-535", "this command reads a lake on this machine's file system", next_step="ask the tables in Spark"
         )

@@ -20,10 +20,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from spark_jobs.config import PROJECT
 from spark_jobs.contracts import Catalogue
+from spark_jobs.declarations import read_folder
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.gold.tables import TABLES
 
@@ -79,17 +78,7 @@ class Check:
 
 def load_checks(catalogue: Catalogue, folder: Path = FOLDER) -> list[Check]:
     """Every check in `folder`, by name. Raises one ConfigurationError C360-161 that lists every fault of every file."""
-    checks, faults = [], []
-    for path in sorted(folder.glob("*.yml")):
-        try:
-            document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except yaml.YAMLError as error:
-            faults.append(f"{path.name}: not YAML: {str(error).splitlines()[0]}")
-            continue
-        found = list(_faults(document, path.stem, catalogue))
-        faults += [f"{path.name}: {fault}" for fault in found]
-        if not found:
-            checks.append(_check(document))
+    documents, faults = read_folder(folder, lambda document, stem: _faults(document, stem, catalogue))
     if faults:
         raise ConfigurationError(
             "C360-161",
@@ -97,13 +86,10 @@ def load_checks(catalogue: Catalogue, folder: Path = FOLDER) -> list[Check]:
             where="\n         ".join(faults),
             next_step="correct the files under expectations/reconciliation, then: c360 doctor",
         )
-    return checks
+    return [_check(document) for document in documents]
 
 
-def _faults(document: Any, stem: str, catalogue: Catalogue) -> Iterator[str]:
-    if not isinstance(document, dict):
-        yield "is not a mapping"
-        return
+def _faults(document: dict[str, Any], stem: str, catalogue: Catalogue) -> Iterator[str]:
     yield from (f"lacks {name}" for name in _NEEDED if not document.get(name))
     yield from (
         f"has an unknown entry {name}"

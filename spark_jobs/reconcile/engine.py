@@ -21,7 +21,7 @@ from pyspark.sql import functions as F
 
 from spark_jobs.context import Run
 from spark_jobs.errors import GateError
-from spark_jobs.io import DAY, in_days
+from spark_jobs.io import DAY, in_days, local_folder
 from spark_jobs.reconcile.checks import AMOUNT, REFERENCE, Check
 from spark_jobs.reconcile.notes import LAYER, note_corrections, note_quarantine
 
@@ -190,9 +190,9 @@ def _stated_totals(run: Run, days: list[date]) -> DataFrame:
 
 def _disk_usage(run: Run, days: list[date]) -> DataFrame:
     """How full the lake's file system is while the days are loaded; no row for a lake on another machine."""
-    root = run.lake.root.removeprefix("file://").removeprefix("file:")
+    root = local_folder(run.lake.root)
     rows = []
-    if "://" not in root:
+    if root is not None:
         usage = shutil.disk_usage(root)
         percent = (Decimal(usage.used) * 100 / Decimal(usage.used + usage.free)).quantize(Decimal("0.01"))
         rows = [(day, "lake", percent) for day in days]
