@@ -6,23 +6,17 @@ One warm session, CPU seconds of the process tree, medians of runs that take tur
 
 from __future__ import annotations
 
-import argparse
-import platform
 import shutil
-import statistics
-import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
-import psutil
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from benchmarks import textbook
+from benchmarks.command_line import run_benchmark, when_and_where
+from benchmarks.cost import Cost
 from spark_jobs import chronicle
 from spark_jobs.chains import Link
 from spark_jobs.chronicle import Loaded, Rows
@@ -94,34 +88,6 @@ def write_day(connection: duckdb.DuckDBPyConnection, keys: int, number: int, pat
         ) to '{path}' (format parquet)
         """
     )
-
-
-@dataclass
-class Cost:
-    """What runs of one thing took."""
-
-    seconds: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
-
-    def measure(self, work: Callable[[], object]) -> None:
-        cpu, started = _cpu_seconds(), time.perf_counter()
-        work()
-        self.seconds.append(time.perf_counter() - started)
-        self.cpu.append(_cpu_seconds() - cpu)
-
-    @property
-    def middle(self) -> float:
-        return statistics.median(self.cpu)
-
-    def row(self, name: str) -> str:
-        return f"| {name} | {len(self.cpu)} | {self.middle:.2f} | {min(self.cpu):.2f}–{max(self.cpu):.2f} | {statistics.median(self.seconds):.2f} |"
-
-
-def _cpu_seconds() -> float:
-    process = psutil.Process()
-    times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
-    # What a process that has ended used stands in its parent's account.
-    return sum(time.user + time.system + time.children_user + time.children_system for time in times)
 
 
 class Bench:
@@ -257,7 +223,7 @@ def measure(keys: int, folder: Path) -> list[str]:
     return [
         f"## History of {keys:,} keys, {len(COLUMNS)} columns",
         "",
-        f"`make bench`, {platform.machine()}, {psutil.cpu_count()} cores, Python {platform.python_version()}. 1 % of the rows changed, 0.1 % are gone,",
+        f"{when_and_where()}. 1 % of the rows changed, 0.1 % are gone,",
         "0.1 % are new. Ours writes the slice by `replaceWhere`, fingerprint and edges; the textbook MERGE is that of `benchmarks/textbook.py`. Answers were equal.",
         "",
         "| what | runs | CPU s | from–to | wall s |",
@@ -277,17 +243,5 @@ def measure(keys: int, folder: Path) -> list[str]:
     ]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--keys", type=int, default=1_000_000)
-    parser.add_argument("--write", action="store_true", help="keep the report in benchmarks/history.md")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="c360-history-") as folder:
-        report = "\n".join(measure(arguments.keys, Path(folder)))
-    print(report)
-    if arguments.write:
-        Path(__file__).with_suffix(".md").write_text(report + "\n", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    run_benchmark(__file__, __doc__, measure, keys=1_000_000)
