@@ -10,7 +10,7 @@ Days are business dates of the source in order; all functions take a whole range
     slices = build_slices(rows, previous, withheld, key=key, days=days, delivered_days=days, incremental=False)
     found = find_changes(slices, previous, key=key, days=days, previous_day=before)
     changes = fetch_changes(found, slices, key=key, days=days, previous_day=before)
-    intervals(changes, key=key)
+    versions = intervals(changes, key=key)
 """
 
 from __future__ import annotations
