@@ -10,10 +10,13 @@ import itertools
 import random
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import reduce
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import StructType
 
 from spark_jobs import chronicle, history
 from spark_jobs.chains import Link, in_force
@@ -160,26 +163,38 @@ def make_plan(kind: str, order: tuple[int, ...], seed: int) -> Plan:
 
 @dataclass
 class Frames:
-    """Slices by day and changes by edge, as frames in memory. Writing an edge twice, or another day than one says, fails."""
+    """Slices by day and changes by edge, in memory. Writing an edge twice, or a day that was not announced, fails."""
 
-    slices: dict[date, DataFrame] = field(default_factory=dict)
-    edges: dict[str, DataFrame] = field(default_factory=dict)
+    spark: SparkSession
+    slices: dict[date, pa.Table] = field(default_factory=dict)
+    edges: dict[str, pa.Table] = field(default_factory=dict)
 
     def read(self, layer: str, name: str, days: list[date] | None = None) -> DataFrame:
-        wanted = [day for day in self.slices if days is None or day in days]
-        frames = {id(self.slices[day]): self.slices[day] for day in wanted}
-        return reduce(DataFrame.unionByName, [
-            frame.where(F.col(DAY).isin([day for day in wanted if self.slices[day] is frame])) for frame in frames.values()
-        ])  # fmt: skip
+        wanted = [table for day, table in self.slices.items() if days is None or day in days]
+        return self.spark.createDataFrame(pa.concat_tables(wanted, promote_options="default"))
 
     def replace_days(self, frame: DataFrame, layer: str, name: str, days: list[date], metadata: dict) -> None:
-        kept = frame.coalesce(1).localCheckpoint()
-        self.slices |= dict.fromkeys(days, kept)
+        self.slices |= _split(frame, DAY, days)
 
     def add_edges(self, frame: DataFrame, name: str, edges: list[str], metadata: dict) -> None:
         assert not self.edges.keys() & set(edges), "an edge is never written twice"
-        kept = frame.coalesce(1).localCheckpoint()
-        self.edges |= dict.fromkeys(edges, kept)
+        self.edges |= _split(frame, "_edge", edges)
+
+    def changes(self) -> DataFrame:
+        return self.spark.createDataFrame(pa.concat_tables(self.edges.values(), promote_options="default"))
+
+
+def _split(frame: DataFrame, column: str, values: list) -> dict[Any, pa.Table]:
+    table = frame.toArrow()
+    assert set(table[column].to_pylist()) <= set(values), f"only what was announced may be written: {column}"
+    return {value: table.filter(pc.field(column) == value) for value in values}
+
+
+def local_frame(spark: SparkSession, rows: list[tuple], ddl: str) -> DataFrame:
+    """A frame whose rows Spark knows: no worker is asked for them."""
+    schema = to_arrow_schema(StructType.fromDDL(ddl))
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    return spark.createDataFrame(pa.table(list(columns), schema=schema))
 
 
 def frames_of(spark: SparkSession, deliveries: dict[date, Delivery], contract: Contract) -> Rows:
@@ -191,8 +206,8 @@ def frames_of(spark: SparkSession, deliveries: dict[date, Delivery], contract: C
                 withheld.append((day, name))
             else:
                 good.append((day, name, *values.values(), None, 1, "file", 1))
-    frame = spark.createDataFrame(good, SCHEMA).withColumn("_row_hash", history.row_hash(contract.tracked_fields))
-    return Rows(frame, spark.createDataFrame(withheld, f"{DAY} date, key string"))
+    frame = local_frame(spark, good, SCHEMA).withColumn("_row_hash", history.row_hash(contract.tracked_fields))
+    return Rows(frame, local_frame(spark, withheld, f"{DAY} date, key string"))
 
 
 def facts(delivery: Delivery) -> Loaded:
@@ -201,7 +216,7 @@ def facts(delivery: Delivery) -> Loaded:
 
 def live_through(spark: SparkSession, plan: Plan) -> tuple[dict[str, set[tuple]], dict[str, set[tuple]]]:
     """What the engine and the model say after each step: when it was known → intervals."""
-    contract, store, links = contract_of(plan.kind), Frames(), []
+    contract, store, links = contract_of(plan.kind), Frames(spark), []
     deliveries: dict[date, Delivery] = {}
     known: set[date] = set()
     expected: dict[str, set[tuple]] = {}
@@ -232,9 +247,7 @@ def read_intervals(spark: SparkSession, store: Frames, links: list[Link], times:
     chosen = [(time, link.edge) for time in times for link in in_force(links, time).values()]
     if not chosen:
         return found
-    frames = {id(frame): frame for frame in store.edges.values()}
-    changes = reduce(DataFrame.unionByName, frames.values())
-    known = changes.join(spark.createDataFrame(chosen, "time string, _edge string"), "_edge")
+    known = store.changes().join(local_frame(spark, chosen, "time string, _edge string"), "_edge")
     for row in intervals(known, key=["time", "key"]).collect():
         case, key = row.key.split("/")
         version = (int(case), key, row.valid_from, row.valid_to, row.left, row.right, row.late, row.deleted)

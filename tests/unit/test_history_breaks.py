@@ -42,7 +42,7 @@ BREAKS = {
     ),
     "an edge from an older day": (
         "full", chronicle, "_write_edges",
-        "start = max((day for day in chain if day < span[0]), default=None)", "start = min((day for day in chain if day < span[0]), default=None)",
+        "start = max((day for day in held if day < span[0]), default=None)", "start = min((day for day in held if day < span[0]), default=None)",
     ),
     "a late day leaves the edge behind it": (
         "full", chronicle, "relink",
