@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import platform
 import tempfile
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
+
+import psutil
 
 
 def run_benchmark(script: str, description: str, measure: Callable[..., list[str]], **sizes: int) -> None:
@@ -21,3 +25,8 @@ def run_benchmark(script: str, description: str, measure: Callable[..., list[str
     print(text)
     if arguments.write:
         table.write_text(text + "\n", encoding="utf-8")
+
+
+def when_and_where() -> str:
+    """The beginning of the line under a table's title: seconds are those of one day and machine."""
+    return f"`make bench`, {date.today()}, {platform.machine()}, {psutil.cpu_count()} cores, Python {platform.python_version()}"

@@ -6,11 +6,8 @@ day's files; the floor is reading and hashing the day's bytes once. Peak memory 
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
 import hashlib
-import platform
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -19,6 +16,7 @@ import psutil
 from rich.console import Console
 
 import simulator
+from benchmarks.command_line import run_benchmark, when_and_where
 from spark_jobs.config import load_settings
 from spark_jobs.ingest.deliveries import delivered_days
 from spark_jobs.jobs import report
@@ -90,7 +88,7 @@ def measure(customers: int, home: Path) -> list[str]:
     lines = [
         f"## One day of {customers:,} customers",
         "",
-        f"`make bench`, {platform.machine()}, {psutil.cpu_count()} cores, Python {platform.python_version()}, master {settings.spark_master}. "
+        f"{when_and_where()}, master {settings.spark_master}. "
         f"{rows:,} rows in {len(summary['files'])} files, {size / 1e6:,.0f} MB.",
         "",
         "| step | seconds | rows a second | share of the load | × floor |",
@@ -114,17 +112,5 @@ def measure(customers: int, home: Path) -> list[str]:
     return lines
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--customers", type=int, default=100_000)
-    parser.add_argument("--write", action="store_true", help="keep the table in benchmarks/daily_load.md")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="c360-bench-") as folder:
-        table = "\n".join(measure(arguments.customers, Path(folder)))
-    print(table)
-    if arguments.write:
-        Path(__file__).with_suffix(".md").write_text(table + "\n", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    run_benchmark(__file__, __doc__, measure, customers=100_000)

@@ -1,6 +1,6 @@
 """How fast the file readers decode: MB/s a core in Python, and through Spark `local[2]` into a noop write.
 
-    python benchmarks/decode.py [--megabytes 200] [--write]
+    python -m benchmarks.decode [--megabytes 200] [--write]
 
 Each rate stands beside the bare read of the same bytes in the same run, since seconds differ from hour to hour.
 "A core" means a CPU second: of this process for pure decoding, of this process, the JVM and the Python workers
@@ -9,19 +9,16 @@ together for Spark. The wall rate of Spark stands beside it and suffers from wha
 
 from __future__ import annotations
 
-import argparse
-import contextlib
 import os
 import random
 import struct
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
-
+from benchmarks.command_line import run_benchmark, when_and_where
+from benchmarks.cost import cpu_seconds
 from spark_jobs.formats import dbf, delimited, ofd, register
 
 GOALS = {"dbf": (150, 30), "ofd": (150, 30), "delimited": (30, 30)}
@@ -119,19 +116,6 @@ def seconds_of(work: Callable[[], object], clock: Callable[[], float], times: in
     return min(taken)
 
 
-def cpu_of_all() -> float:
-    """CPU seconds of this process and all it started, ended workers included."""
-    total = 0.0
-    own = psutil.Process()
-    for process in (own, *own.children(recursive=True)):
-        with contextlib.suppress(psutil.Error):
-            times = process.cpu_times()
-            total += times.user + times.system
-            if process != own:
-                total += times.children_user + times.children_system
-    return total
-
-
 def bare_read(path: Path) -> None:
     with path.open("rb") as file:
         while file.read(16 * 1024 * 1024):
@@ -161,56 +145,52 @@ def start_spark():
     return spark
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--megabytes", type=int, default=200)
-    parser.add_argument("--write", action="store_true", help="also write the table to benchmarks/decode.md")
-    arguments = parser.parse_args()
+def measure(megabytes: int, folder: Path) -> list[str]:
+    """The Markdown table of one run."""
     makers = {"dbf": (dbf, write_dbf), "ofd": (ofd, write_ofd), "delimited": (delimited, write_delimited)}
     lines = [
+        "# Decoding files",
+        "",
+        f"{when_and_where()}, warm page cache.",
+        "",
         "| format | MB | bare read MB/s | inspect MB/s | decode MB/s a core | goal | × bare read "
         "| Spark MB/s a core | goal | × bare read | Spark local[2] MB/s of wall |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    with tempfile.TemporaryDirectory() as folder:
-        files = {name: Path(folder) / name for name in makers}
-        for name, (_, write) in makers.items():
-            write(files[name], arguments.megabytes * 1_000_000)
-        pure = {}
-        for name, (module, _) in makers.items():
-            path = files[name]
-            assert decode_all(module, path) == module.inspect(str(path)).rows
-            pure[name] = (
-                seconds_of(lambda path=path: bare_read(path), time.process_time, 3),
-                seconds_of(lambda module=module, path=path: module.inspect(str(path)), time.process_time, 2),
-                seconds_of(lambda module=module, path=path: decode_all(module, path), time.process_time, 3),
-            )
-        spark = start_spark()
-        for name, path in files.items():
+    files = {name: folder / name for name in makers}
+    for name, (_, write) in makers.items():
+        write(files[name], megabytes * 1_000_000)
+    pure = {}
+    for name, (module, _) in makers.items():
+        path = files[name]
+        assert decode_all(module, path) == module.inspect(str(path)).rows
+        pure[name] = (
+            seconds_of(lambda path=path: bare_read(path), time.process_time, 3),
+            seconds_of(lambda module=module, path=path: module.inspect(str(path)), time.process_time, 2),
+            seconds_of(lambda module=module, path=path: decode_all(module, path), time.process_time, 3),
+        )
+    spark = start_spark()
+    for name, path in files.items():
 
-            def load(name: str = name, path: Path = path) -> None:
-                spark.read.format(name).load(str(path)).write.format("noop").mode("overwrite").save()
+        def load(name: str = name, path: Path = path) -> None:
+            spark.read.format(name).load(str(path)).write.format("noop").mode("overwrite").save()
 
-            size = path.stat().st_size / 1_000_000
-            bare, inspect, decode = pure[name]
-            wall, through = float("inf"), float("inf")
-            for _ in range(4):
-                begun, spent = time.perf_counter(), cpu_of_all()
-                load()
-                wall, through = min(wall, time.perf_counter() - begun), min(through, cpu_of_all() - spent)
-            goal, spark_goal = GOALS[name]
-            lines.append(
-                f"| {name} | {size:.0f} | {size / bare:.0f} | {size / inspect:.0f} | {size / decode:.0f} | ≥ {goal} "
-                f"| {decode / bare:.1f} | {size / through:.0f} | ≥ {spark_goal} | {through / bare:.1f} "
-                f"| {size / wall:.0f} |"
-            )
-        spark.stop()
-    table = "\n".join(lines)
-    print(table)
-    if arguments.write:
-        text = "# Decoding files\n\nPrinted by `python benchmarks/decode.py --write`; 2 cores, warm page cache.\n\n"
-        Path(__file__).with_suffix(".md").write_text(f"{text}{table}\n", encoding="utf-8")
+        size = path.stat().st_size / 1_000_000
+        bare, inspect, decode = pure[name]
+        wall, through = float("inf"), float("inf")
+        for _ in range(4):
+            begun, spent = time.perf_counter(), cpu_seconds()
+            load()
+            wall, through = min(wall, time.perf_counter() - begun), min(through, cpu_seconds() - spent)
+        goal, spark_goal = GOALS[name]
+        lines.append(
+            f"| {name} | {size:.0f} | {size / bare:.0f} | {size / inspect:.0f} | {size / decode:.0f} | ≥ {goal} "
+            f"| {decode / bare:.1f} | {size / through:.0f} | ≥ {spark_goal} | {through / bare:.1f} "
+            f"| {size / wall:.0f} |"
+        )
+    spark.stop()
+    return lines
 
 
 if __name__ == "__main__":
-    main()
+    run_benchmark(__file__, __doc__, measure, megabytes=200)

@@ -5,8 +5,6 @@ Both get the same files in the same order in one session; right means exactly th
 
 from __future__ import annotations
 
-import argparse
-import tempfile
 from pathlib import Path
 
 from py4j.protocol import Py4JJavaError
@@ -14,6 +12,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from benchmarks import textbook
+from benchmarks.command_line import run_benchmark, when_and_where
 from spark_jobs.config import load_settings
 from spark_jobs.contracts import load_catalogue
 from tests.golden_history import COLUMNS, Scenario, as_texts, read_scenarios, take_in_steps, versions_in_force
@@ -67,8 +66,8 @@ def compare(home: Path) -> list[str]:
     lines = [
         "## Eleven histories",
         "",
-        "The same files in the same order of arrival, in one session. The textbook MERGE is the recipe of the Delta documentation, with a comparison",
-        "that knows nulls and with absent keys closed (`benchmarks/textbook.py`). Right means exactly the expected versions. `make bench` prints this table.",
+        f"{when_and_where()}. The same files in the same order of arrival, in one session. The textbook MERGE is the recipe",
+        "of the Delta documentation, with a comparison that knows nulls and with absent keys closed (`benchmarks/textbook.py`). Right means exactly the expected versions.",
         "",
         "| scenario | this engine | textbook MERGE |",
         "|---|---|---|",
@@ -78,16 +77,5 @@ def compare(home: Path) -> list[str]:
     return lines
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="keep the table in benchmarks/differential.md")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="c360-differential-") as folder:
-        table = "\n".join(compare(Path(folder)))
-    print(table)
-    if arguments.write:
-        Path(__file__).with_suffix(".md").write_text(table + "\n", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    run_benchmark(__file__, __doc__, compare)

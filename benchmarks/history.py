@@ -6,23 +6,17 @@ One warm session, CPU seconds of the process tree, medians of runs that take tur
 
 from __future__ import annotations
 
-import argparse
-import platform
 import shutil
-import statistics
-import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
-import psutil
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from benchmarks import textbook
+from benchmarks.command_line import run_benchmark, when_and_where
+from benchmarks.cost import Cost
 from spark_jobs import chronicle
 from spark_jobs.chains import Link
 from spark_jobs.chronicle import Loaded, Rows
@@ -32,7 +26,7 @@ from spark_jobs.history import HASH, fingerprints, intervals, row_hash
 from spark_jobs.io import DAY, Lake
 from spark_jobs.session import build_session
 
-FIRST, RANGE, LOG, RUNS = date(2026, 1, 1), 20, 60, 5
+FIRST, RANGE, LOG, RUNS, WARM = date(2026, 1, 1), 20, 60, 5, 20
 FEW_KEYS, LOG_KEYS = 10_000, 50_000
 COLUMNS = (
     "account_id", "client_number", "branch_id", "account_kind", "account_status", "opened_date", "risk_level", "client_name_masked",
@@ -96,34 +90,6 @@ def write_day(connection: duckdb.DuckDBPyConnection, keys: int, number: int, pat
     )
 
 
-@dataclass
-class Cost:
-    """What runs of one thing took."""
-
-    seconds: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
-
-    def measure(self, work: Callable[[], object]) -> None:
-        cpu, started = _cpu_seconds(), time.perf_counter()
-        work()
-        self.seconds.append(time.perf_counter() - started)
-        self.cpu.append(_cpu_seconds() - cpu)
-
-    @property
-    def middle(self) -> float:
-        return statistics.median(self.cpu)
-
-    def row(self, name: str) -> str:
-        return f"| {name} | {len(self.cpu)} | {self.middle:.2f} | {min(self.cpu):.2f}–{max(self.cpu):.2f} | {statistics.median(self.seconds):.2f} |"
-
-
-def _cpu_seconds() -> float:
-    process = psutil.Process()
-    times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
-    # What a process that has ended used stands in its parent's account.
-    return sum(time.user + time.system + time.children_user + time.children_system for time in times)
-
-
 class Bench:
     """A folder, a session, and lakes in which some days are loaded already."""
 
@@ -164,6 +130,16 @@ class Bench:
     def copy_of(self, root: Path) -> Path:
         self._copies += 1
         return Path(shutil.copytree(root, self.folder / f"copy_{self._copies}"))
+
+
+def warm_up(bench: Bench, keys: int) -> None:
+    """WARM days of a small feed both ways: a virtual machine compiles what it meets again and again, and goes on doing so for minutes."""
+    lake, table = bench.folder / "lake_warm", bench.folder / "table_warm"
+    links = bench.load(lake, keys, [0], [])
+    textbook.create(str(table), bench.delivered(keys, 0), day_of(0))
+    for number in range(1, WARM + 1):
+        links = bench.load(lake, keys, [number], links)
+        textbook.merge(bench.spark, str(table), bench.delivered(keys, number), "account_id", day_of(number))
 
 
 def against_textbook(bench: Bench, keys: int) -> tuple[Cost, Cost, Path, list[Link]]:
@@ -243,6 +219,7 @@ def measure(keys: int, folder: Path) -> list[str]:
     """The Markdown report of one run."""
     spark = build_session(load_settings(home=folder), "benchmark: history")
     bench = Bench(spark, folder)
+    warm_up(bench, LOG_KEYS)
     ours, theirs, opening, links = against_textbook(bench, keys)
     print(f"ours {ours.cpu}, textbook {theirs.cpu}", flush=True)
     small_opening = bench.folder / "lake_small"
@@ -257,8 +234,9 @@ def measure(keys: int, folder: Path) -> list[str]:
     return [
         f"## History of {keys:,} keys, {len(COLUMNS)} columns",
         "",
-        f"`make bench`, {platform.machine()}, {psutil.cpu_count()} cores, Python {platform.python_version()}. 1 % of the rows changed, 0.1 % are gone,",
+        f"{when_and_where()}. 1 % of the rows changed, 0.1 % are gone,",
         "0.1 % are new. Ours writes the slice by `replaceWhere`, fingerprint and edges; the textbook MERGE is that of `benchmarks/textbook.py`. Answers were equal.",
+        f"One session, warm after {WARM} days of {LOG_KEYS:,} keys both ways. CPU seconds are medians of runs that take turns, of all processes and threads.",
         "",
         "| what | runs | CPU s | from–to | wall s |",
         "|---|---:|---:|---|---:|",
@@ -277,17 +255,5 @@ def measure(keys: int, folder: Path) -> list[str]:
     ]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--keys", type=int, default=1_000_000)
-    parser.add_argument("--write", action="store_true", help="keep the report in benchmarks/history.md")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="c360-history-") as folder:
-        report = "\n".join(measure(arguments.keys, Path(folder)))
-    print(report)
-    if arguments.write:
-        Path(__file__).with_suffix(".md").write_text(report + "\n", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    run_benchmark(__file__, __doc__, measure, keys=1_000_000)

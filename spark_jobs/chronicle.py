@@ -25,6 +25,8 @@ from spark_jobs.history import DAY
 ORIGIN = {"_row_hash": "long", "_delivery_number": "int", "_source_file": "string", "_source_row": "long"}
 # So many changes of one commit are sent to every worker, so that only their rows are read whole; more are joined where they lie.
 FEW_CHANGES = 500_000
+# The slices of so many days are summed while they are written; more are cheaper to sum afterwards.
+OBSERVED_DAYS = 8
 
 
 class Store(Protocol):
@@ -125,16 +127,29 @@ def bring_in_line(
         return []
     blocks = [_build(store, contract, rows, loaded, start, block) for start, block in _blocks(chain, built)]
     slices = reduce(DataFrame.unionByName, blocks) if blocks else store.read("silver", contract.feed).limit(0)
-    store.replace_days(slices.coalesce(2), "silver", contract.feed, [*built, *gone], {"run": run})
     held = {day: before[day].fingerprint for day in chain if day in before}
-    if built:
-        held |= history.fingerprints(store.read("silver", contract.feed, built), built)
+    held |= _write_slices(store, contract, slices, built, gone, run)
     new = relink(contract.feed, before, held, run, known_at)
     written = {link.edge for link in links}
     edges = {link.business_date: link.edge for link in new if link.edge and link.edge not in written}
     if edges:
-        _write_edges(store, contract, chain, edges, metadata | {"links": [link.to_json() for link in new]})
+        _write_edges(store, contract, held, edges, metadata | {"links": [link.to_json() for link in new]})
     return new
+
+
+def _write_slices(
+    store: Store, contract: Contract, slices: DataFrame, built: Collection[date], gone: Collection[date], run: int
+) -> dict[date, str]:
+    """Write the slices of the days `built` and none for those `gone`. Returns the fingerprints of the former."""
+    few = slices.coalesce(2)
+    observed, found = few, None
+    if 0 < len(built) <= OBSERVED_DAYS:
+        observed, found = history.observed_fingerprints(few, built)
+    store.replace_days(observed, "silver", contract.feed, [*built, *gone], {"run": run})
+    fingerprints = found() if found else {}
+    if built and not fingerprints:
+        fingerprints = history.fingerprints(store.read("silver", contract.feed, built), built)
+    return fingerprints
 
 
 def _blocks(chain: list[date], built: list[date]) -> list[tuple[date | None, list[date]]]:
@@ -181,16 +196,20 @@ def _build(
 
 
 def _write_edges(
-    store: Store, contract: Contract, chain: list[date], edges: dict[date, str], metadata: dict[str, Any]
+    store: Store, contract: Contract, held: dict[date, str], edges: dict[date, str], metadata: dict[str, Any]
 ) -> None:
-    span = [day for day in chain if min(edges) <= day <= max(edges)]
-    start = max((day for day in chain if day < span[0]), default=None)
+    """Write the changes of `edges`, day → edge. held: day → fingerprint of every slice of the chain."""
+    span = [day for day in sorted(held) if min(edges) <= day <= max(edges)]
+    start = max((day for day in held if day < span[0]), default=None)
     slices = store.read("silver", contract.feed, span)
     previous = store.read("silver", contract.feed, [start]) if start else None
     place = {"key": contract.key, "days": span, "previous_day": start}
     # The first slice ever, if it is among them, begins the span, so nothing but the edges wanted is fetched.
     found = history.find_changes(slices, previous, **place).where(F.col(DAY).isin(list(edges))).persist()
-    changes = history.fetch_changes(found, slices, **place, are_few=found.count() <= FEW_CHANGES)
+    # There are no more changes than rows, and a small feed need not count them.
+    most = sum(history.rows_of(held[day]) for day in ([start] if start else []) + span)
+    are_few = most <= FEW_CHANGES or found.count() <= FEW_CHANGES
+    changes = history.fetch_changes(found, slices, **place, are_few=are_few)
     names = F.create_map(*(item for day, edge in edges.items() for item in (F.lit(day), F.lit(edge))))
     store.add_edges(
         changes.withColumn("_edge", names[F.col(DAY)]).coalesce(1), contract.feed, list(edges.values()), metadata

@@ -113,6 +113,15 @@ class Contract:
         return tuple(column for column in self.columns if not column.personal)
 
     @cached_property
+    def readable_columns(self) -> tuple[Column, ...]:
+        """The plain columns whose text may be no value of their type."""
+        return tuple(
+            column
+            for column in self.plain_columns
+            if column.decimal_scale is not None or column.type in ("date", "flag")
+        )
+
+    @cached_property
     def fields(self) -> tuple[str, ...]:
         """The columns of a slice that carry the contract's meaning."""
         derived = (name for column in self.personal_columns for name in column.derived_names)

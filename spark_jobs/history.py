@@ -4,24 +4,25 @@ A **slice** is the state of a source on one business date, typed, one row per ke
 the next: `changes(P→D) = diff(slice(P), slice(D))`. Intervals `[valid_from, valid_to)` are a window over the changes. Nothing is merged:
 the cost follows what a day brings, not how long history is. Which edges make the history in force is said by `spark_jobs.chains`.
 
-Days are business dates of the source in order; all functions take a whole range in one pass and give what the days taken singly give.
+A key is never null. Days are business dates of the source in order; all functions take a whole range in one pass and give what the days taken singly give.
 
     rows = rows.withColumn(HASH, row_hash(names))
     slices = build_slices(rows, previous, withheld, key=key, days=days, delivered_days=days, incremental=False)
     found = find_changes(slices, previous, key=key, days=days, previous_day=before)
     changes = fetch_changes(found, slices, key=key, days=days, previous_day=before)
-    intervals(changes, key=key)
+    versions = intervals(changes, key=key)
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 from functools import reduce
 from itertools import pairwise
+from threading import Thread
 
 from pyspark.sql import Column as SparkColumn
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame, Observation, Window
 from pyspark.sql import functions as F
 
 DAY, HASH = "business_date", "_row_hash"
@@ -165,9 +166,48 @@ def carry_columns(
 
 def fingerprints(slices: DataFrame, days: Iterable[date]) -> dict[date, str]:
     """Day → what its slice holds, whatever the order of its rows: `<rows>:<Σ low halves>:<Σ high halves>` of the row hashes."""
+    sums = slices.groupBy(DAY).agg(*(total.alias(name) for name, total in _sums().items()))
+    return dict.fromkeys(days, _NOTHING) | {row[DAY]: f"{row.rows}:{row.low}:{row.high}" for row in sums.collect()}
+
+
+def observed_fingerprints(slices: DataFrame, days: Collection[date]) -> tuple[DataFrame, Callable[[], dict[date, str]]]:
+    """`slices` to be written instead, and what gives their fingerprints once they are: they are counted on the way, so nothing is read again.
+
+    The second gives {} when Spark lost the figures, as it may under load: then `fingerprints` of what was written says the same.
+    """
+    observation = Observation()
+    sums = [
+        total.alias(f"{name}_{place}")
+        for place, day in enumerate(days)
+        for name, total in _sums(F.col(DAY) == day).items()
+    ]
+
+    def read() -> dict[date, str]:
+        found: dict[str, int | None] = {}
+        # Observation.get waits for ever if the figures never come.
+        waiting = Thread(target=lambda: found.update(observation.get), daemon=True)
+        waiting.start()
+        waiting.join(_PATIENCE)
+        if not found:
+            return {}
+        parts = ([found[f"{name}_{place}"] or 0 for name in _sums()] for place, _ in enumerate(days))
+        return {day: ":".join(map(str, part)) for day, part in zip(days, parts, strict=True)}
+
+    return slices.observe(observation, *sums), read
+
+
+def rows_of(fingerprint: str) -> int:
+    """How many rows the slice with this fingerprint has."""
+    return int(fingerprint.split(":")[0])
+
+
+_NOTHING, _PATIENCE = "0:0:0", 30
+
+
+def _sums(among: SparkColumn | None = None) -> dict[str, SparkColumn]:
     low, high = F.col(HASH).bitwiseAND(F.lit(0xFFFFFFFF)), F.shiftright(HASH, 32)
-    sums = slices.groupBy(DAY).agg(F.count(F.lit(1)).alias("rows"), F.sum(low).alias("low"), F.sum(high).alias("high"))
-    return dict.fromkeys(days, "0:0:0") | {row[DAY]: f"{row.rows}:{row.low}:{row.high}" for row in sums.collect()}
+    terms = {"rows": F.lit(1), "low": low, "high": high}
+    return {name: F.sum(term if among is None else F.when(among, term)) for name, term in terms.items()}
 
 
 def find_changes(
@@ -181,11 +221,13 @@ def find_changes(
     """Which keys changed on each edge into `days`; the first slice ever, which is all inserts, is left out.
 
     Grain: one row per (business_date, key) that changed; business_date is the edge's end, `_from_date` its start, `_change` is insert,
-    update or delete. Compare is by `_row_hash`. Nothing is sorted and no whole row is touched: each state of a key becomes one number whose bits are the
-    days on which it stood, and only states that did not stand on all days go on.
+    update or delete. Compare is by `_row_hash`, and only it and the key are read. One edge is one join; of a longer range nothing is sorted:
+    each state of a key becomes one number whose bits are the days on which it stood, and only states that did not stand on all days go on.
     """
-    calendar = ([previous_day] if previous_day else []) + sorted(days)
     narrow = slices.select(*key, DAY, HASH)
+    if previous is not None and len(days) == 1:
+        return _found_on_edge(previous, narrow, key, previous_day, *days)
+    calendar = ([previous_day] if previous_day else []) + sorted(days)
     if previous is not None:
         narrow = narrow.unionByName(previous.select(*key, F.lit(previous_day).alias(DAY), HASH))
     # A number has 64 bits, so a longer range is looked at in pieces that share a day.
@@ -194,6 +236,20 @@ def find_changes(
 
 
 _PIECE = 60
+
+
+def _found_on_edge(before: DataFrame, after: DataFrame, key: Sequence[str], start: date, end: date) -> DataFrame:
+    old, new = before.select(*key, F.col(HASH).alias("_old")), after.select(*key, F.col(HASH).alias("_new"))
+    change = (
+        F.when(F.col("_old").isNull(), "insert")
+        .when(F.col("_new").isNull(), "delete")
+        .when(F.col("_old") != F.col("_new"), "update")
+    )
+    return (
+        old.join(new, list(key), "full")
+        .select(*key, F.lit(end).alias(DAY), F.lit(start).alias("_from_date"), change.alias("_change"))
+        .where("_change is not null")
+    )
 
 
 def _found_in(narrow: DataFrame, key: Sequence[str], calendar: Sequence[date]) -> DataFrame:

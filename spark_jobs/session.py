@@ -35,6 +35,10 @@ _TUNING = {
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.adaptive.enabled": "true",
+    # Sides of a join that fit into memory are not sorted; what is larger still is.
+    "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64m",
+    # Rows of few days are written as they come, without sorting them by day first.
+    "spark.sql.maxConcurrentOutputFileWriters": "4",
     "spark.python.worker.reuse": "true",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",

@@ -32,7 +32,7 @@ from spark_jobs.quality.metrics import feed_metrics, figures
 from spark_jobs.quality.plausible import SHRANK, Finding
 from spark_jobs.quality.rules import Rule, feed_rules
 from spark_jobs.quality.unknown_codes import count_unknown_codes
-from spark_jobs.quality.verdicts import count_verdicts, kept_rows, quarantined_rows, with_verdicts
+from spark_jobs.quality.verdicts import count_verdicts, kept_rows, quarantined_rows, states, with_verdicts
 
 
 @dataclass
@@ -314,8 +314,8 @@ def _write_states(
         rows = Rows(run.spark.createDataFrame([], schema), None)
     else:
         rows = Rows(
-            kept_rows(work.verdicts).select(DAY, *slice_columns(contract)),
-            quarantined_rows(work.verdicts).select(DAY, *contract.key),
+            states(kept_rows(work.verdicts)).select(DAY, *slice_columns(contract)),
+            states(quarantined_rows(work.verdicts)).select(DAY, *contract.key),
         )
     return chronicle.bring_in_line(
         run.lake, contract, rows, facts, {*run.ledger.days(), *decided}, work.days, run.ledger.links(contract.feed),

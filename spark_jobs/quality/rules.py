@@ -102,7 +102,7 @@ def contract_rules(contract: Contract) -> list[Rule]:
             contract.key[0],
             "quarantine",
             f"other rows have the same {', '.join(contract.key)}",
-            arguments={"expression": "_key_variants = 1"},
+            arguments={"expression": "_key_variants <= 1"},
         ),
     ]
     for column in contract.columns:
@@ -115,7 +115,7 @@ def contract_rules(contract: Contract) -> list[Rule]:
             )
         if column.personal:
             continue
-        if column.decimal_scale is not None or column.type in ("date", "flag"):
+        if column in contract.readable_columns:
             rules.append(
                 Rule(
                     f"{column.name}_is_readable",

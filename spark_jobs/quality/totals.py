@@ -24,12 +24,17 @@ def check_slices(run: Run, days: list[date]) -> None:
     """Sum the slices of `days` and hold them against what was kept; notes `slice_sum(column)` and `carried_sum(column)`.
 
     A feed-day without a delivery in force has only carried rows; one that was judged before metrics were kept, or whose file lacked
-    the column, is not compared.
+    the column, is not compared. Nor is a feed with a delete flag: a row that deletes its key is kept and stands in no slice.
     Raises GateError C360-263 naming every feed-day that does not agree.
     """
     frames, wanted = {}, {}
     for contract in run.catalogue:
-        if contract.mode == "full" and contract.summed_columns and run.lake.exists("silver", contract.feed):
+        if (
+            not contract.delete_flag
+            and contract.mode == "full"
+            and contract.summed_columns
+            and run.lake.exists("silver", contract.feed)
+        ):
             is_carried = F.col("_as_of_date") < F.col(DAY)
             columns = {name: F.col(name) for name in contract.summed_columns}
             columns |= {f"{_CARRIED}{name}": F.when(is_carried, F.col(name)) for name in contract.summed_columns}

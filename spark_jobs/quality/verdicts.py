@@ -50,7 +50,9 @@ def with_verdicts(bronze: DataFrame, contract: Contract) -> DataFrame:
     """Bronze rows with typed columns and a verdict each.
 
     Adds: `_raw` (the delivered text, tokens in place of personal values), `_row_hash` (of the tracked columns), `_is_duplicate` (an
-    exact copy of another row of the day), the helper columns of the rules, `_errors` and `_warnings` (what broke, without values).
+    exact copy of another row of the day), `_key_variants` (how many different live rows its key has; 0 for a key that is only
+    deleted), `_is_overruled` (a delete beside another row of its key: the live row speaks, or the first delete), the helper columns
+    of the rules, `_errors` and `_warnings` (what broke, without values).
     """
     rules = feed_rules(contract)
     derived = [name for column in contract.personal_columns for name in column.derived_names]
@@ -65,7 +67,7 @@ def with_verdicts(bronze: DataFrame, contract: Contract) -> DataFrame:
     ).select(
         "*",
         row_hash(contract.tracked_fields).alias("_row_hash"),
-        row_hash(["_parse_error", *contract.fields]).alias("_content"),
+        _content(contract).alias("_content"),
     )
     # An unsplittable record has no key and is nobody's copy: its own place in the file keeps it apart.
     key = [
@@ -74,15 +76,31 @@ def with_verdicts(bronze: DataFrame, contract: Contract) -> DataFrame:
     ]
     same_key = Window.partitionBy("business_date", *key)
     copies = Window.partitionBy("business_date", *key, "_content").orderBy("_source_file", "_source_row")
+    is_live, is_overruled = F.lit(True), F.lit(False)
+    if contract.delete_flag:
+        is_live = ~F.coalesce(F.col(contract.delete_flag), F.lit(False))
+        is_overruled = ~is_live & (
+            F.row_number().over(same_key.orderBy(is_live.desc(), "_source_file", "_source_row")) > 1
+        )
     marked = typed.select(
         "*",
-        F.size(F.collect_set("_content").over(same_key)).alias("_key_variants"),
+        F.size(F.collect_set(F.when(is_live, F.col("_content"))).over(same_key)).alias("_key_variants"),
         (F.row_number().over(copies) > 1).alias("_is_duplicate"),
+        is_overruled.alias("_is_overruled"),
     )
     helped = marked.select("*", *(helper for rule in rules if (helper := rule.helper()) is not None))
     return helped.select(
         "*", _reasons(rules, ("quarantine", "stop")).alias("_errors"), _reasons(rules, ("warn",)).alias("_warnings")
     )
+
+
+def _content(contract: Contract) -> SparkColumn:
+    """What copies agree in: every typed value, and the delivered text of those that could not be read, since all of them are null."""
+    unread = (
+        F.when(F.col(name).isNull() & text.isNotNull(), F.xxhash64(F.lit(name), text))
+        for name, text in ((column.name, F.col(f"_raw.{column.name}")) for column in contract.readable_columns)
+    )
+    return F.xxhash64(row_hash(["_parse_error", *contract.fields]), *unread)
 
 
 def _reasons(rules: list[Rule], severities: tuple[str, ...]) -> SparkColumn:
@@ -97,6 +115,11 @@ def kept_rows(verdicts: DataFrame) -> DataFrame:
 
 def quarantined_rows(verdicts: DataFrame) -> DataFrame:
     return verdicts.where(~F.col("_is_duplicate") & (F.size("_errors") > 0))
+
+
+def states(rows: DataFrame) -> DataFrame:
+    """Of kept or of quarantined rows those that speak for their key: an overruled delete is accounted for and says nothing."""
+    return rows.where(~F.col("_is_overruled"))
 
 
 def count_verdicts(verdicts: DataFrame, contract: Contract) -> DataFrame:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import random
+import textwrap
 from datetime import date, timedelta
 
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from spark_jobs.history import build_slices, fetch_changes, find_changes, intervals, row_hash
+from spark_jobs import history
+from spark_jobs.history import build_slices, carry_columns, fetch_changes, find_changes, intervals, row_hash
 
 DAYS = [date(2026, 1, 5) + timedelta(days=offset) for offset in range(4)]
 SCHEMA = "business_date date, key string, value string, deleted boolean"
@@ -143,3 +145,37 @@ def test_a_range_longer_than_a_number_has_bits_gives_the_same_changes(spark):
     expected = {(day, "odd", "update") for day in days[1:]} | {(days[0], key, "insert") for key in ("always", "odd")}
     assert found == expected | {(days[61], "always", "delete"), (days[62], "always", "insert")}
     assert len(changes) == len(found)
+
+
+def test_the_example_of_the_module_runs(spark):
+    """On two days: x changes, y goes, and z only in a column that is not compared, so its version keeps what it began with."""
+    rows = spark.createDataFrame(
+        [(DAYS[0], "x", "a", "1"), (DAYS[0], "y", None, "1"), (DAYS[0], "z", None, "1"), (DAYS[1], "x", "b", "2"), (DAYS[1], "z", None, "2")],
+        "business_date date, key string, value string, seen string",
+    )  # fmt: skip
+    example = textwrap.dedent(history.__doc__[history.__doc__.index("    rows =") :])
+    given = {"rows": rows, "previous": None, "withheld": None, "key": ["key"], "names": ["key", "value"], "days": DAYS[:2], "before": None}  # fmt: skip
+    scope = vars(history) | given
+    exec(example, scope)
+    found = {(row.key, row.value, row.seen, row.valid_from, row.valid_to) for row in scope["versions"].collect()}
+    assert found == {
+        ("x", "a", "1", DAYS[0], DAYS[1]), ("x", "b", "2", DAYS[1], None), ("y", None, "1", DAYS[0], DAYS[1]), ("z", None, "1", DAYS[0], None),
+    }  # fmt: skip
+
+
+def test_a_column_that_is_no_longer_sent_is_no_change(spark):
+    """The second day's file lacks the column; on the third it is back, with another value for y."""
+    rows = spark.createDataFrame(
+        [(day, key, value) for day, values in zip(DAYS, ["aa", [None, None], "ab"], strict=False) for key, value in zip("xy", values, strict=True)],
+        "business_date date, key string, value string",
+    ).withColumn("_row_hash", row_hash(["key", "value"])).withColumn("_as_of_date", F.col("business_date"))  # fmt: skip
+    place = {"key": ["key"], "days": DAYS[:3]}
+    slices = carry_columns(rows, None, {DAYS[1]: ["value"]}, hashed=["key", "value"], **place)
+    changes = find_changes(slices, None, previous_day=None, **place).collect()
+    assert [(row.business_date, row.key, row._change) for row in changes] == [(DAYS[2], "y", "update")]
+
+
+def test_a_column_that_is_new_and_empty_is_no_change(spark):
+    old, new = (row_hash(["key"]), row_hash(["key", "value"]))
+    (row,) = spark.createDataFrame([("x", None)], "key string, value string").select(old.alias("old"), new.alias("new")).collect()  # fmt: skip
+    assert row.old == row.new
