@@ -51,14 +51,17 @@ def with_verdicts(bronze: DataFrame, contract: Contract) -> DataFrame:
 
     Adds: `_raw` (the delivered text, tokens in place of personal values), `_row_hash` (of the tracked columns), `_is_duplicate` (an
     exact copy of another row of the day), the helper columns of the rules, `_errors` and `_warnings` (what broke, without values).
+    A rule that stands in a row's `_waived`, where bronze has that column, is broken all the same and is no error.
     """
     rules = feed_rules(contract)
+    waived = ["_waived"] if "_waived" in bronze.columns else []
     derived = [name for column in contract.personal_columns for name in column.derived_names]
     raw = [column.name for column in contract.plain_columns]
     typed = bronze.select(
         "business_date",
         "_delivery_number",
         *ORIGIN,
+        *waived,
         *(typed_value(column, F.col(column.name)).alias(column.name) for column in contract.plain_columns),
         *derived,
         F.struct(*raw, *derived).alias("_raw"),
@@ -81,12 +84,19 @@ def with_verdicts(bronze: DataFrame, contract: Contract) -> DataFrame:
     )
     helped = marked.select("*", *(helper for rule in rules if (helper := rule.helper()) is not None))
     return helped.select(
-        "*", _reasons(rules, ("quarantine", "stop")).alias("_errors"), _reasons(rules, ("warn",)).alias("_warnings")
+        "*",
+        _reasons(rules, ("quarantine", "stop"), bool(waived)).alias("_errors"),
+        _reasons(rules, ("warn",)).alias("_warnings"),
     )
 
 
-def _reasons(rules: list[Rule], severities: tuple[str, ...]) -> SparkColumn:
-    chosen = [F.when(rule.fails(), rule.reason()) for rule in rules if rule.severity in severities]
+def _reasons(rules: list[Rule], severities: tuple[str, ...], may_be_waived: bool = False) -> SparkColumn:
+    def counts(rule: Rule) -> SparkColumn:
+        if not may_be_waived:
+            return rule.fails()
+        return rule.fails() & ~F.coalesce(F.array_contains("_waived", rule.name), F.lit(False))
+
+    chosen = [F.when(counts(rule), rule.reason()) for rule in rules if rule.severity in severities]
     empty = F.array().cast("array<struct<rule:string,version:int,column:string,message:string>>")
     return F.array_compact(F.array(*chosen)) if chosen else empty
 
