@@ -87,6 +87,7 @@ def take_in(
     with run.timed("gate silver"):
         records, findings = decide_all(run, judged)
         confirm(run, judged, findings)
+        run.metrics.flush(run.number)
     settle_all(run, judged, records)
     return records, findings
 
@@ -137,7 +138,7 @@ def decide_all(run: Run, judged: list[FeedRange]) -> tuple[list[DeliveryRecord],
 
 
 def confirm(run: Run, judged: list[FeedRange], findings: list[Finding]) -> None:
-    """Let Great Expectations confirm what the decisions rest on, before they count; what was counted becomes metrics."""
+    """Let Great Expectations confirm what the decisions rest on, before they count."""
     tables = {
         work.contract.feed: (work.verdicts, feed_rules(work.contract)) for work in judged if work.verdicts is not None
     }
@@ -146,7 +147,6 @@ def confirm(run: Run, judged: list[FeedRange], findings: list[Finding]) -> None:
         for rule in feed_rules(work.contract):
             counted[work.contract.feed, rule.name] = sum(count[f"broken_{rule.name}"] for count in work.counts or [])
     must_agree(run_gate("silver", tables, run.settings.work / "data_docs" / "silver", findings), counted)
-    run.metrics.flush(run.number)
 
 
 def _until_first_blocked(run: Run) -> list[date]:

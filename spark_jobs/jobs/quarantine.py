@@ -114,9 +114,8 @@ def _read_rows(settings: Settings, catalogue: Catalogue, feed: str | None = None
         return rows
     calendar = trading_calendar(settings.calendar_overrides)
     with connect_delta() as connection:
-        newest = connection.execute(f"select max(business_date) from delta_scan('{root}/meta/deliveries')").fetchone()[
-            0
-        ]
+        known = connection.execute(f"select max(business_date) from delta_scan('{root}/meta/deliveries')")
+        (newest,) = known.fetchone()
         releases = _releases(connection, root)
         for contract in contracts:
             if not (root / "quarantine" / contract.feed).is_dir():
@@ -145,6 +144,13 @@ def _releases(connection: duckdb.DuckDBPyConnection, root: Path) -> dict[str, Ro
     return {identity: {"who": who, "reason": reason} for identity, who, reason in cursor.fetchall()}
 
 
+# Before gold is built for the first time nobody can be named.
+_NOBODY = (
+    "(select null::varchar as customer_id, null::varchar as system_code, null::varchar as client_number, null::date as business_date, "
+    "null::varchar as business_line, null::varchar as account_id where false)"
+)
+
+
 def _rows_of_feed(connection: duckdb.DuckDBPyConnection, root: Path, contract: Contract) -> Iterable[Row]:
     """Rows of the deliveries in force, with their customer. A row names it by its client number first, then by its account."""
     table = f"delta_scan('{root}/quarantine/{contract.feed}')"
@@ -152,9 +158,8 @@ def _rows_of_feed(connection: duckdb.DuckDBPyConnection, root: Path, contract: C
     if "_row_id" not in names:
         return
     system = owner_of(contract)[0] if contract.line in CUSTOMER_LINES else None
-    nothing = "(select null::varchar as customer_id, null::varchar as system_code, null::varchar as client_number, null::date as business_date, null::varchar as business_line, null::varchar as account_id where false)"
     members, accounts = (
-        f"delta_scan('{root}/{path}')" if (root / path).is_dir() else nothing
+        f"delta_scan('{root}/{path}')" if (root / path).is_dir() else _NOBODY
         for path in ("silver/customer_members", "gold/accounts")
     )
     cursor = connection.execute(
@@ -261,6 +266,7 @@ def release(
     _check_days(records)
     confirm(run, judged, findings)
     run.releases.keep(releases)
+    run.metrics.flush(run.number)
     settle_all(run, judged, records)
     return releases
 
