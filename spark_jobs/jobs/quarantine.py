@@ -259,12 +259,16 @@ def release(
     chosen = [_releasable(_one(rows, identity)) for identity in dict.fromkeys(identities)]
     releases = [_release_of(run, row, reason.strip(), who, accept, dict(texts or {})) for row in chosen]
     run.releases.propose(releases)
-    judged = [_judged(run, run.catalogue[feed], days) for feed, days in _days_by_feed(releases).items()]
-    for work in judged:
-        _check_rows(work, [one for one in releases if one.feed == work.contract.feed])
-    records, findings = decide_all(run, judged)
-    _check_days(records)
-    confirm(run, judged, findings)
+    try:
+        judged = [_judged(run, run.catalogue[feed], days) for feed, days in _days_by_feed(releases).items()]
+        for work in judged:
+            _check_rows(work, [one for one in releases if one.feed == work.contract.feed])
+        records, findings = decide_all(run, judged)
+        _check_days(records)
+        confirm(run, judged, findings)
+    except Exception:
+        run.releases.take_back(releases)
+        raise
     run.releases.keep(releases)
     run.metrics.flush(run.number)
     settle_all(run, judged, records)

@@ -108,6 +108,11 @@ class Releases:
         for release in releases:
             self._remember(self._known, release)
 
+    def take_back(self, releases: Iterable[Release]) -> None:
+        """Forget proposed releases that were refused."""
+        for release in releases:
+            del self._known[release.feed, release.business_date, release.delivery_number][release.row_id]
+
     def keep(self, releases: list[Release]) -> None:
         """Write releases in one commit. From then on every load puts them into effect, whatever happens to this process."""
         frame = self._lake.spark.createDataFrame([tuple(asdict(release).values()) for release in releases], SCHEMA)
@@ -119,7 +124,9 @@ class Releases:
 
         A repaired record counts as whole: its new texts say what could not be read. Without a release `bronze` comes back as it is.
         """
-        found = [release for (name, _, _), rows in self._known.items() if name == feed for release in rows.values()]
+        found = [
+            release for (name, _, _), rows in sorted(self._known.items()) if name == feed for release in rows.values()
+        ]
         if not found:
             return bronze
         texts = {release.row_id: self._texts(release, vault) for release in found}
