@@ -63,6 +63,12 @@ def test_releases_of_one_delivery_say_nothing_of_the_next():
     assert releases.of("f", MONDAY, 2) == {} and releases.digest("f", MONDAY, 2) == ""
 
 
+def test_a_refused_release_leaves_nothing_behind():
+    releases = releases_of(RELEASE)
+    releases.take_back([RELEASE])
+    assert releases.of("f", MONDAY, 1) == {} and releases.digest("f", MONDAY, 1) == ""
+
+
 def test_a_set_of_releases_has_one_name_whatever_their_order():
     other = replace(RELEASE, row_id="bbbbbbbbbbbb", source_row=4)
     one, two = releases_of(RELEASE, other), releases_of(other, RELEASE)
