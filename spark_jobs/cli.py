@@ -186,6 +186,69 @@ def withdraw(
     console.print(f"{feed} of {day.date()} is withdrawn; c360 load brings gold and the marts in line")
 
 
+quarantine = typer.Typer(no_args_is_help=True, help="Rows that were held back: list them, look at one, release them.")
+app.add_typer(quarantine, name="quarantine")
+
+
+@quarantine.command("list")
+def list_quarantine(
+    feed: Annotated[str | None, typer.Option(help="only this feed")] = None,
+    day: Annotated[
+        datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="only this business date")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Every row in quarantine with its rules, owner, age, state and customer."""
+    from spark_jobs.jobs.quarantine import read_quarantine, show_list
+
+    found = read_quarantine(load_settings(), feed, day.date() if day else None)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        show_list(found, console)
+
+
+@quarantine.command("show")
+def show_quarantine(
+    identity: Annotated[str, typer.Argument(metavar="ID", help="as c360 quarantine list names it")],
+    as_json: AsJson = False,
+) -> None:
+    """One row: why it is held back and what was delivered, personal values masked."""
+    from spark_jobs.jobs.quarantine import read_row, show_row
+
+    found = read_row(load_settings(), identity)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        show_row(found, console)
+
+
+@quarantine.command("release")
+def release_quarantine(
+    identities: Annotated[list[str], typer.Argument(metavar="ID…", help="as c360 quarantine list names them")],
+    reason: Annotated[str, typer.Option(help="why; it stays with the decision")],
+    by: Annotated[str | None, typer.Option(help="who decides; without it, the login name")] = None,
+    accept: Annotated[bool, typer.Option("--accept", help="the rules they break do not count for them")] = False,
+    texts: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="COLUMN=TEXT", help="another text; without =TEXT it is asked for, unseen"),
+    ] = None,
+) -> None:
+    """Bring rows back into the days they belong to, accepted as they are or with other texts."""
+    from spark_jobs.jobs.quarantine import release
+    from spark_jobs.jobs.start import start_run
+
+    given = dict(one.split("=", 1) if "=" in one else (one, _ask(one)) for one in texts or [])
+    with start_run(load_settings(), "quarantine release", console) as run:
+        released = release(run, identities, reason, by or getpass.getuser(), accept=accept, texts=given)
+    console.print(f"{len(released)} rows are released; c360 load brings gold and the marts in line")
+
+
+def _ask(column: str) -> str:
+    """A text that must not stand in the shell's history."""
+    return typer.prompt(column, default="", hide_input=True, show_default=False)
+
+
 @app.command()
 def reconcile(
     day: Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="one business date")] = None,

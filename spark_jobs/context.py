@@ -19,6 +19,7 @@ from spark_jobs.io import Lake
 from spark_jobs.ledger import Ledger
 from spark_jobs.quality.approvals import Approvals
 from spark_jobs.quality.metrics import Metrics
+from spark_jobs.quality.releases import Releases
 from spark_jobs.trading_calendar import TradingCalendar
 
 T = TypeVar("T")
@@ -38,6 +39,7 @@ class Run:
     ledger: Ledger
     metrics: Metrics
     approvals: Approvals
+    releases: Releases
     calendar: TradingCalendar
     private: PrivateMeans
     progress: Progress

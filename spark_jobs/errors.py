@@ -58,7 +58,7 @@ class FileFormatError(DataStoppedError):
 
 
 class GateError(DataStoppedError):
-    """Codes C360-25x gates, C360-26x figures of days, C360-27x reconciliation."""
+    """Codes C360-25x gates, C360-26x figures of days, C360-27x reconciliation, C360-28x releases."""
 
 
 class DeliveryError(C360Error):

@@ -25,7 +25,7 @@ from spark_jobs.io import Lake
 
 DELIVERIES_SCHEMA = (
     "feed string, business_date date, delivery_number int, run int, status string, digest string, is_opening boolean, rows_read long, "
-    "rows_kept long, rows_quarantined long, rows_duplicate long, code string, what string, detail string"
+    "rows_kept long, rows_quarantined long, rows_duplicate long, code string, what string, detail string, releases string"
 )
 DAYS_SCHEMA = "business_date date, step string, digest string, run int"
 
@@ -35,7 +35,7 @@ class DeliveryRecord:
     """One feed on one day. status: `loaded`, `held` (a gate stopped it), `missing` (not delivered, or not readable) or `withdrawn`.
 
     `detail` is JSON: the counts per file and rule, the control totals, unknown codes with the amounts they carry, and columns the file
-    lacked; of a withdrawn day who and why.
+    lacked; of a withdrawn day who and why. `releases` names the set of quarantined rows that were released into the day; empty: none.
     """
 
     feed: str
@@ -52,6 +52,12 @@ class DeliveryRecord:
     code: str = ""
     what: str = ""
     detail: str = field(default="{}", repr=False)
+    releases: str = ""
+
+    @property
+    def content(self) -> str:
+        """Names what the day rests on: the delivered bytes, and what people released into them."""
+        return f"{self.digest}+{self.releases}" if self.releases else self.digest
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"business_date": self.business_date.isoformat()}
@@ -73,7 +79,8 @@ class Ledger:
         if lake.exists("meta", "deliveries"):
             rows = lake.read("meta", "deliveries").collect()
             for row in sorted(rows, key=lambda row: (row.run, row.delivery_number)):
-                self._remember(DeliveryRecord(**row.asDict()))
+                # A column that is younger than the row is null in it.
+                self._remember(DeliveryRecord(**{k: v for k, v in row.asDict().items() if v is not None}))
         if lake.exists("meta", "days"):
             for row in sorted(lake.read("meta", "days").collect(), key=lambda row: row.run):
                 self._days[row.business_date, row.step] = row.digest
@@ -137,7 +144,11 @@ class Ledger:
 
     def _differs(self, record: DeliveryRecord) -> bool:
         known = self.record(record.feed, record.business_date)
-        return known is None or (known.status, known.digest, known.what) != (record.status, record.digest, record.what)
+        return known is None or (known.status, known.content, known.what) != (
+            record.status,
+            record.content,
+            record.what,
+        )
 
     def recover(self) -> int:
         """Complete the table from the feeds' own commits, after a run that ended between the two. Returns rows added."""
@@ -153,11 +164,11 @@ class Ledger:
         return len(found)
 
     def digest(self, day: date) -> str:
-        """Names everything day `day` rests on; changes when any delivery up to it changes."""
+        """Names everything day `day` rests on; changes when any delivery up to it changes, or a row is released into one."""
         text = ""
         for known in (other for other in self.days() if other <= day):
             inputs = [
-                (record.feed, record.status, record.digest)
+                (record.feed, record.status, record.content)
                 for record in self.records(known)
                 if record.status == "loaded"
             ]

@@ -4,6 +4,7 @@
     'calendar',
     'customers',
     'accounts',
+    'quarantined_customers',
     'holdings',
     'trades',
     'account_assets',

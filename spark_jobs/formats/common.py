@@ -12,7 +12,7 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import BinaryIO, ClassVar
@@ -125,6 +125,21 @@ def record_slices(path: str, rows: int, record_length: int, size: int) -> list[S
     return [
         Slice(path, start, stop, start + 1, (stop - start) * record_length) for start, stop in itertools.pairwise(cuts)
     ]
+
+
+def record_texts(path: str, facts: FileFacts, rows: Collection[int]) -> dict[int, str]:
+    """Row number → a record as it was delivered, as text; a byte that is no character becomes an escape. Empty for a file without records in a row."""
+    found: dict[int, bytes] = {}
+    with open(path, "rb") as file:
+        file.seek(facts.data_start)
+        if facts.record_length:
+            for row in rows:
+                file.seek(facts.data_start + (row - 1) * facts.record_length)
+                found[row] = file.read(facts.record_length)
+        elif facts.data_start:
+            lines = enumerate(itertools.islice(file, max(rows)), start=1)
+            found = {row: line for row, line in lines if row in rows}
+    return {row: raw.decode("gb18030", errors="backslashreplace").strip("\r\n") for row, raw in found.items()}
 
 
 # ---- Fixed-width columns ---------------------------------------------------------------------------------------------

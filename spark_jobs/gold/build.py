@@ -29,8 +29,13 @@ def sightings(silver: Slices) -> DataFrame:
     )
 
 
-def build_gold(silver: Slices, members: DataFrame, days: list[date], watch_line: Decimal) -> dict[str, DataFrame]:
-    """The frames of every dated gold table for `days`. `silver(feed)` gives that feed's slices of exactly these days."""
+def build_gold(
+    silver: Slices, members: DataFrame, held: DataFrame, days: list[date], watch_line: Decimal
+) -> dict[str, DataFrame]:
+    """The frames of every dated gold table for `days`. `silver(feed)` gives that feed's slices of exactly these days.
+
+    held: rows in quarantine on these days; see `ingest.quarantine.held_rows`.
+    """
     present = customers.build_members_present(sightings(silver), members).persist()
     account_frames = {
         "normal": silver("normal_counter__cash_accounts"),
@@ -73,6 +78,7 @@ def build_gold(silver: Slices, members: DataFrame, days: list[date], watch_line:
     return {
         "customers": customers.build_customers(present),
         "accounts": accounts,
+        "quarantined_customers": customers.build_quarantined_customers(held, present, accounts),
         "holdings": assets.build_holdings(everything, accounts),
         "account_assets": account_assets,
         "customer_assets": assets.build_customer_assets(account_assets),

@@ -87,3 +87,26 @@ def build_accounts(frames: dict[str, DataFrame], present: DataFrame) -> DataFram
         every = part if every is None else every.unionByName(part)
     owners = present.select("business_date", "system_code", "client_number", "customer_id")
     return conform(every.join(owners, on=["business_date", "system_code", "client_number"], how="left"), "accounts")
+
+
+def build_quarantined_customers(held: DataFrame, present: DataFrame, accounts: DataFrame) -> DataFrame:
+    """Customers of whom a row is held back on the day. `held`: rows with what they say of their owner.
+
+    Grain: one row per (customer_id, business_date). A row counts once for its customer, whether its client number or its account names
+    it. A row that names nobody known on its day counts for nobody.
+    """
+    by_client = held.join(
+        present.select("business_date", "system_code", "client_number", "customer_id"),
+        on=["business_date", "system_code", "client_number"],
+        how="inner",
+    )
+    by_account = held.join(
+        accounts.where("customer_id is not null").select("business_date", "business_line", "account_id", "customer_id"),
+        on=["business_date", "business_line", "account_id"],
+        how="inner",
+    )
+    named = by_client.select("customer_id", "business_date", "row_id").union(
+        by_account.select("customer_id", "business_date", "row_id")
+    )
+    counted = named.groupBy("customer_id", "business_date").agg(F.countDistinct("row_id").alias("held_row_count"))
+    return conform(counted, "quarantined_customers")

@@ -66,6 +66,12 @@ TABLES: dict[str, GoldTable] = {
             "account_role string, branch_id string, account_status string, open_date date, close_date date",
         ),
         GoldTable(
+            "quarantined_customers",
+            "customer with rows in quarantine and business date",
+            ("customer_id", "business_date"),
+            "customer_id string, business_date date, held_row_count int",
+        ),
+        GoldTable(
             "holdings",
             "account, instrument, side and business date",
             ("business_line", "account_id", "instrument_id", "position_side", "business_date"),

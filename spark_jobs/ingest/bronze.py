@@ -32,7 +32,8 @@ ORIGIN = ("_source_file", "_source_row", "_parse_error")
 # Below this many bytes a feed is read by the driver: a Python worker takes about a second to start.
 WORKER_BYTES = 64 * 1024 * 1024
 _READERS = {"delimited": DelimitedSource, "dbf": DbfSource, "ofd": OfdSource, "parquet": ParquetSource}
-_SYSTEMS = {"normal": "NOR", "credit": "CRD", "option": "OPT", "fund": "FND"}
+CUSTOMER_LINES = {"normal": "NOR", "credit": "CRD", "option": "OPT", "fund": "FND"}
+"""The system code of every business line whose feeds have customers."""
 
 
 @dataclass(frozen=True)
@@ -145,13 +146,23 @@ def _tokenised(contract: Contract, as_of: date, batch: pa.Table, private: Privat
     for column in contract.columns:
         if column.name not in batch.column_names:
             batch = batch.append_column(column.name, pa.nulls(batch.num_rows, pa.string()))
-    subject = "employee_id" if contract.feed == "reference__employees" else "client_number"
+    return replace_personal(contract, as_of, batch, private)
+
+
+def replace_personal(contract: Contract, as_of: date, batch: pa.Table, private: PrivateMeans) -> pa.Table:
+    """A batch of all the contract's columns and `_parse_error`, personal values replaced by what bronze may hold."""
+    system, subject = owner_of(contract)
     personal = [_personal_column(contract, column) for column in contract.personal_columns]
     keys = {*contract.key, subject}
     kinds = {column.name: "key" if column.name in keys else column.type for column in contract.plain_columns}
     batch = withhold_misplaced(batch, kinds)
-    system = _SYSTEMS.get(contract.line, "EMP")
     return tokenise(batch, personal, (system, subject), private.keys, private.vault, as_of)
+
+
+def owner_of(contract: Contract) -> tuple[str, str]:
+    """The system code of a feed, and the column that says whose a row is: client number, or employee id in a feed of employees."""
+    column = "employee_id" if contract.feed == "reference__employees" else "client_number"
+    return CUSTOMER_LINES.get(contract.line, "EMP"), column
 
 
 def _personal_column(contract: Contract, column: Column) -> PersonalColumn:

@@ -135,7 +135,7 @@ def _check_file(file: DeliveredFile, claim: tuple[int, str], where: str, retry: 
         raise DeliveryError("C360-303", fault, where=where, kept="nothing of this feed and day", next_step=retry)
 
 
-_INSPECT: dict[str, Callable[[str], FileFacts]] = {
+INSPECT: dict[str, Callable[[str], FileFacts]] = {
     "delimited": delimited.inspect,
     "dbf": dbf.inspect,
     "ofd": ofd.inspect,
@@ -164,7 +164,7 @@ def _drift(contract: Contract, files: list[tuple[str, ...]], where: str, retry: 
 def _check_format(contract: Contract, day: date, file: DeliveredFile, where: str, retry: str) -> tuple[str, ...]:
     """The file's columns, after everything it says of itself was held against its manifest."""
     try:
-        facts = _INSPECT[contract.format](str(file.path))
+        facts = INSPECT[contract.format](str(file.path))
     except FileFormatError as error:
         place = f"{where}, {error.where}" if error.where else where
         raise FileFormatError(

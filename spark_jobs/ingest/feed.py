@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -23,7 +24,8 @@ from spark_jobs.context import Run
 from spark_jobs.contracts import Contract
 from spark_jobs.errors import C360Error
 from spark_jobs.ingest.bronze import read_feed
-from spark_jobs.ingest.deliveries import Delivery
+from spark_jobs.ingest.deliveries import DeliveredFile, Delivery, Drift
+from spark_jobs.ingest.quarantine import write_quarantine
 from spark_jobs.io import DAY
 from spark_jobs.ledger import DeliveryRecord
 from spark_jobs.quality.approvals import SHRINK
@@ -40,13 +42,15 @@ class FeedRange:
     """What a load has to do for one feed.
 
     new: deliveries to take in, with their delivery numbers. faults: days of the range on which nothing loadable lies there.
-    days: the days touched, and the later ones whose slice takes something over from them.
+    days: the days touched, and the later ones whose slice takes something over from them. again: loaded deliveries that are judged once
+    more, because rows were released into them.
     """
 
     contract: Contract
     new: list[tuple[Delivery, int]]
     faults: dict[date, C360Error]
     days: list[date]
+    again: list[tuple[Delivery, int]] = field(default_factory=list)
     verdicts: DataFrame | None = None
     counts: list[dict[str, Any]] | None = None
     unknown_codes: dict[date, list[dict[str, Any]]] = field(default_factory=dict)
@@ -69,10 +73,39 @@ def plan_feed(run: Run, contract: Contract, found: list[Delivery], faults: dict[
         if (known := run.ledger.record(contract.feed, day)) is None
         or (known.status == "missing" and known.what != error.what)
     }
-    touched = {delivery.business_date for delivery, _ in new} | set(unknown)
+    # A release that was kept, by a run that ended before it took effect.
+    due = [
+        day
+        for day in run.ledger.loaded_days(contract.feed)
+        if (record := run.ledger.record(contract.feed, day)).releases
+        != run.releases.digest(contract.feed, day, record.delivery_number)
+    ]
+    due = [day for day in due if day not in {delivery.business_date for delivery, _ in new}]
+    touched = {delivery.business_date for delivery, _ in new} | set(unknown) | set(due)
     if not touched:
         return None
-    return FeedRange(contract, new, unknown, days_to_build(run, contract, touched))
+    return FeedRange(
+        contract, new, unknown, days_to_build(run, contract, touched), deliveries_again(run, contract, due)
+    )
+
+
+def deliveries_again(run: Run, contract: Contract, days: Collection[date]) -> list[tuple[Delivery, int]]:
+    """The deliveries in force on loaded `days` with their numbers, as the ledger knows them: their files may be gone."""
+    return [(_known_delivery(run.ledger.record(contract.feed, day)), run.ledger.record(contract.feed, day).delivery_number)
+            for day in sorted(days)]  # fmt: skip
+
+
+def _known_delivery(record: DeliveryRecord) -> Delivery:
+    detail = json.loads(record.detail)
+    return Delivery(
+        record.feed,
+        record.business_date,
+        record.is_opening,
+        tuple(DeliveredFile(Path(file["_source_file"]), file["rows_read"]) for file in detail["files"]),
+        {name: Decimal(value) for name, value in detail["stated"].items()},
+        record.digest,
+        Drift(tuple(detail["absent"]), tuple(detail["added"])),
+    )
 
 
 def days_to_build(run: Run, contract: Contract, touched: Collection[date]) -> list[date]:
@@ -108,7 +141,8 @@ def read_and_judge(run: Run, work: FeedRange) -> FeedRange:
     }
     if not loaded:
         return work
-    rows = run.lake.read("bronze", contract.feed, sorted(loaded))
+    bronze = run.lake.read("bronze", contract.feed, sorted(loaded))
+    rows = run.releases.lay_over(bronze, contract.feed, run.private.vault)
     work.verdicts = with_verdicts(rows, contract).persist()
     work.counts = [row.asDict() for row in count_verdicts(work.verdicts, contract).collect()]
     work.unknown_codes = count_unknown_codes(work.verdicts, contract, work.counts)
@@ -116,7 +150,7 @@ def read_and_judge(run: Run, work: FeedRange) -> FeedRange:
 
 
 def decide(run: Run, work: FeedRange) -> tuple[list[DeliveryRecord], list[Finding]]:
-    """The ledger's records for the new days and faults, `loaded` or `held`, and what the rules about figures say of the new days.
+    """The ledger's records for the days judged and faults, `loaded` or `held`, and what the rules about figures say of the days judged.
 
     Days are judged in order: a day that is held is no measure for those after it. The figures are noted as metrics.
     """
@@ -126,11 +160,12 @@ def decide(run: Run, work: FeedRange) -> tuple[list[DeliveryRecord], list[Findin
                        detail=json.dumps({"where": error.where, "next": error.next_step}))
         for day, error in sorted(work.faults.items())
     ]  # fmt: skip
-    new = {delivery.business_date for delivery, _ in work.new}
+    judged = sorted([*work.new, *work.again], key=lambda pair: pair[0].business_date)
+    new = {delivery.business_date for delivery, _ in judged}
     known = {day: run.ledger.record(contract.feed, day).digest for day in run.ledger.loaded_days(contract.feed)}
     loaded = {day: digest for day, digest in known.items() if day not in new}
     findings = []
-    for delivery, number in sorted(work.new, key=lambda pair: pair[0].business_date):
+    for delivery, number in judged:
         day = delivery.business_date
         counts = [count for count in work.counts or [] if count[DAY] == day]
         values = figures(feed_metrics(contract), counts)
@@ -197,6 +232,7 @@ def _judge_day(
     return DeliveryRecord(
         contract.feed, delivery.business_date, number, run.number, "held" if code else "loaded", delivery.digest, delivery.is_opening,
         read, total("rows_kept"), total("rows_quarantined"), total("rows_duplicate"), code, what, json.dumps(detail, sort_keys=True),
+        run.releases.digest(contract.feed, delivery.business_date, number),
     )  # fmt: skip
 
 
@@ -247,8 +283,10 @@ def _over_limit(rule: Rule, broken: int, read: int) -> bool:
 
 def settle(run: Run, work: FeedRange, records: list[DeliveryRecord]) -> list[Link]:
     """Write quarantine, silver slices and changes of what may go on. Returns what the feed's chain gains."""
-    if work.verdicts is not None and work.new:
-        _write_quarantine(run, work)
+    if work.verdicts is not None and (work.new or work.again):
+        again = [delivery.business_date for delivery, _ in work.again]
+        new = [delivery for delivery, _ in work.new]
+        write_quarantine(run, work.contract, work.verdicts, work.counts or [], new, again, records)
     decided = {record.business_date: record for record in records}
     loaded = set(run.ledger.loaded_days(work.contract.feed)) - set(decided)
     loaded |= {day for day, record in decided.items() if record.status == "loaded"}
@@ -259,25 +297,6 @@ def settle(run: Run, work: FeedRange, records: list[DeliveryRecord]) -> list[Lin
     if work.verdicts is not None:
         work.verdicts.unpersist()
     return links
-
-
-def _write_quarantine(run: Run, work: FeedRange) -> None:
-    """Rows held back, with reasons and their delivered text, personal values as tokens; nothing is written when nothing was."""
-    days = [delivery.business_date for delivery, _ in work.new]
-    held_back = any(count["rows_quarantined"] for count in work.counts or [] if count[DAY] in days)
-    if not held_back and not run.lake.exists("quarantine", work.contract.feed):
-        return
-    rows = quarantined_rows(work.verdicts).where(F.col(DAY).isin(days))
-    frame = rows.select(
-        DAY, "_delivery_number", "_source_file", "_source_row", "_errors", "_warnings", F.to_json("_raw").alias("_payload"),
-        F.concat_ws("|", *(F.col(f"_raw.{name}") for name in _raw_key(work.contract))).alias("_key"),
-    )  # fmt: skip
-    run.lake.replace_days(frame.coalesce(1), "quarantine", work.contract.feed, days, {"run": run.number})
-
-
-def _raw_key(contract: Contract) -> list[str]:
-    personal = {column.name for column in contract.personal_columns}
-    return [f"{name}_token" if name in personal else name for name in contract.key]
 
 
 def _write_events(
@@ -313,10 +332,12 @@ def _write_states(
         schema = ", ".join([silver_schema(contract), *(f"{name} {kind}" for name, kind in chronicle.ORIGIN.items())])
         rows = Rows(run.spark.createDataFrame([], schema), None)
     else:
-        rows = Rows(
-            states(kept_rows(work.verdicts)).select(DAY, *slice_columns(contract)),
-            states(quarantined_rows(work.verdicts)).select(DAY, *contract.key),
-        )
+        good = states(kept_rows(work.verdicts)).select(DAY, *slice_columns(contract))
+        withheld = states(quarantined_rows(work.verdicts)).select(DAY, *contract.key)
+        if "_waived" in work.verdicts.columns:
+            # Of several rows of one key a person chose one: the key is not withheld.
+            withheld = withheld.join(good.select(DAY, *contract.key), on=[DAY, *contract.key], how="left_anti")
+        rows = Rows(good, withheld)
     return chronicle.bring_in_line(
         run.lake, contract, rows, facts, {*run.ledger.days(), *decided}, work.days, run.ledger.links(contract.feed),
         run=run.number, known_at=run.started_at, metadata=metadata,

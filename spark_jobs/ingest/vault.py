@@ -147,17 +147,43 @@ class Vault:
     def reveal(self, subject: str, personal_class: str, token: str) -> str:
         """The canonical value behind a token; VaultError if its key was destroyed or it was never stored."""
         with self._lock, _told():
-            find = "select wrapped_key, master_key_id from subject_key where subject = ?"
-            key = self._subject_keys.execute(find, (subject,)).fetchone()
             find = "select nonce_and_ciphertext from vault where subject = ? and personal_class = ? and token = ?"
             value = self._values.execute(find, (subject, personal_class, token)).fetchone()
-        if key and key[0] is None:
-            raise VaultError("C360-520", "the subject was erased: its key is destroyed", kept="the token")
-        if not key or not value:
-            raise VaultError("C360-521", "the vault holds no such value", next_step="load the day the token came from")
-        data_key = AESGCM(self._unwrapped(subject, *key))
+            data_key = self._known_key(subject, value is not None)
         plain = _open_sealed(data_key, value[0], _pack(subject, personal_class, token))
         return plain.decode("utf-8", "surrogatepass")
+
+    def seal(self, rows: Iterable[tuple[str, str, str]]) -> list[str | None]:
+        """(subject, place, text) → text under the subject's data key in base64, to be kept elsewhere; None for an erased subject.
+
+        place: what the text belongs to; it opens for nothing else.
+        """
+        wanted = list(rows)
+        with self._lock, _told():
+            data_keys = self._data_keys(dict.fromkeys(subject for subject, _, _ in wanted))
+        return [
+            base64.b64encode(_seal(data_keys[subject], _encode(text), _pack("sealed", subject, place))).decode("ascii")
+            if subject in data_keys
+            else None
+            for subject, place, text in wanted
+        ]
+
+    def unseal(self, subject: str, place: str, sealed: str) -> str:
+        """The text behind `seal`; VaultError as `reveal`."""
+        with self._lock, _told():
+            data_key = self._known_key(subject)
+        plain = _open_sealed(data_key, base64.b64decode(sealed), _pack("sealed", subject, place))
+        return plain.decode("utf-8", "surrogatepass")
+
+    def _known_key(self, subject: str, has_value: bool = True) -> AESGCM:
+        """The data key of a subject; VaultError C360-520 when it was destroyed, C360-521 without one or without a value."""
+        find = "select wrapped_key, master_key_id from subject_key where subject = ?"
+        key = self._subject_keys.execute(find, (subject,)).fetchone()
+        if key and key[0] is None:
+            raise VaultError("C360-520", "the subject was erased: its key is destroyed", kept="the token")
+        if not key or not has_value:
+            raise VaultError("C360-521", "the vault holds no such value", next_step="load the day the token came from")
+        return AESGCM(self._unwrapped(subject, *key))
 
     def destroy(self, subjects: Iterable[str]) -> int:
         """Erase: destroy the subjects' keys for good; how many keys there were. Later values are refused."""

@@ -19,6 +19,7 @@ from spark_jobs.gold.calendar import build_calendar
 from spark_jobs.gold.freshness import build_freshness
 from spark_jobs.ingest.deliveries import look_at_all
 from spark_jobs.ingest.feed import FeedRange, decide, plan_feed, read_and_judge, settle, silver_schema
+from spark_jobs.ingest.quarantine import held_rows
 from spark_jobs.io import in_days
 from spark_jobs.ledger import DeliveryRecord
 from spark_jobs.publish import duckdb_store
@@ -84,7 +85,9 @@ def take_in(
             _accept_shrink(run, accept, plans)
         judged = run.in_parallel(lambda work: read_and_judge(run, work), plans, "bronze and verdicts")
     with run.timed("gate silver"):
-        records, findings = _gate_silver(run, judged)
+        records, findings = decide_all(run, judged)
+        confirm(run, judged, findings)
+        run.metrics.flush(run.number)
     settle_all(run, judged, records)
     return records, findings
 
@@ -124,13 +127,18 @@ def _accept_shrink(run: Run, accept: Request, plans: list[FeedRange]) -> None:
     run.approvals.accept_shrink(accept, run.ledger.record(*key), digests.get(key), run.number)
 
 
-def _gate_silver(run: Run, judged: list[FeedRange]) -> tuple[list[DeliveryRecord], list[Finding]]:
-    """Decide over every feed-day, and let Great Expectations confirm what the decision rests on before it counts."""
+def decide_all(run: Run, judged: list[FeedRange]) -> tuple[list[DeliveryRecord], list[Finding]]:
+    """Decide over every feed-day; see `ingest.feed.decide`. Nothing is written."""
     records, findings = [], []
     for work in judged:
         decided, found = decide(run, work)
         records += decided
         findings += found
+    return records, findings
+
+
+def confirm(run: Run, judged: list[FeedRange], findings: list[Finding]) -> None:
+    """Let Great Expectations confirm what the decisions rest on, before they count."""
     tables = {
         work.contract.feed: (work.verdicts, feed_rules(work.contract)) for work in judged if work.verdicts is not None
     }
@@ -139,8 +147,6 @@ def _gate_silver(run: Run, judged: list[FeedRange]) -> tuple[list[DeliveryRecord
         for rule in feed_rules(work.contract):
             counted[work.contract.feed, rule.name] = sum(count[f"broken_{rule.name}"] for count in work.counts or [])
     must_agree(run_gate("silver", tables, run.settings.work / "data_docs" / "silver", findings), counted)
-    run.metrics.flush(run.number)
-    return records, findings
 
 
 def _until_first_blocked(run: Run) -> list[date]:
@@ -176,7 +182,7 @@ def _build_gold(run: Run, checks: list[Check], days: list[date]) -> list[Finding
         build_new_members(sightings(silver), known).coalesce(1), "silver", "customer_members", days, metadata
     )
     members = run.lake.read("silver", "customer_members")
-    frames = build_gold(silver, members, days, run.settings.margin_watch_line)
+    frames = build_gold(silver, members, held_rows(run, days), days, run.settings.margin_watch_line)
     frames["freshness"] = build_freshness(
         run.spark,
         {day: run.ledger.stale_feeds(day) for day in days},

@@ -134,6 +134,8 @@ def _show_feeds(summary: dict[str, Any], console: Console) -> None:
         )
         table.add_row(feed["feed"], *(f"{feed[name]:,}" for name in _COUNTS), f"{proven} of {len(files)}")
     console.print(table)
+    if summary["rows"]["rows_quarantined"]:
+        console.print(f"{summary['rows']['rows_quarantined']:,} rows are held back: c360 quarantine list")
 
 
 def _show_problems(summary: dict[str, Any], console: Console) -> None:

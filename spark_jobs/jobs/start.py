@@ -23,6 +23,7 @@ from spark_jobs.ledger import Ledger
 from spark_jobs.lock import writer_lock
 from spark_jobs.quality.approvals import Approvals
 from spark_jobs.quality.metrics import Metrics
+from spark_jobs.quality.releases import Releases
 from spark_jobs.session import build_session
 from spark_jobs.trading_calendar import trading_calendar
 
@@ -55,8 +56,8 @@ def start_run(settings: Settings, purpose: str, console: Console, started_at: da
                 private = PrivateMeans(keys, Vault(settings.vault, keys), staging)
                 calendar = trading_calendar(settings.calendar_overrides)
                 run = Run(
-                    number, known_at, settings, spark, lake, catalogue, ledger, Metrics(lake), Approvals(lake), calendar, private,
-                    progress,
+                    number, known_at, settings, spark, lake, catalogue, ledger, Metrics(lake), Approvals(lake), Releases(lake), calendar,
+                    private, progress,
                 )  # fmt: skip
                 run.seconds["session"] = time.perf_counter() - started
                 yield run

@@ -53,14 +53,17 @@ def with_verdicts(bronze: DataFrame, contract: Contract) -> DataFrame:
     exact copy of another row of the day), `_key_variants` (how many different live rows its key has; 0 for a key that is only
     deleted), `_is_overruled` (a delete beside another row of its key: the live row speaks, or the first delete), the helper columns
     of the rules, `_errors` and `_warnings` (what broke, without values).
+    A rule that stands in a row's `_waived`, where bronze has that column, is broken all the same and is no error.
     """
     rules = feed_rules(contract)
+    waived = ["_waived"] if "_waived" in bronze.columns else []
     derived = [name for column in contract.personal_columns for name in column.derived_names]
     raw = [column.name for column in contract.plain_columns]
     typed = bronze.select(
         "business_date",
         "_delivery_number",
         *ORIGIN,
+        *waived,
         *(typed_value(column, F.col(column.name)).alias(column.name) for column in contract.plain_columns),
         *derived,
         F.struct(*raw, *derived).alias("_raw"),
@@ -90,7 +93,9 @@ def with_verdicts(bronze: DataFrame, contract: Contract) -> DataFrame:
     )
     helped = marked.select("*", *(helper for rule in rules if (helper := rule.helper()) is not None))
     return helped.select(
-        "*", _reasons(rules, ("quarantine", "stop")).alias("_errors"), _reasons(rules, ("warn",)).alias("_warnings")
+        "*",
+        _reasons(rules, ("quarantine", "stop"), bool(waived)).alias("_errors"),
+        _reasons(rules, ("warn",)).alias("_warnings"),
     )
 
 
@@ -103,8 +108,13 @@ def _content(contract: Contract) -> SparkColumn:
     return F.xxhash64(row_hash(["_parse_error", *contract.fields]), *unread)
 
 
-def _reasons(rules: list[Rule], severities: tuple[str, ...]) -> SparkColumn:
-    chosen = [F.when(rule.fails(), rule.reason()) for rule in rules if rule.severity in severities]
+def _reasons(rules: list[Rule], severities: tuple[str, ...], may_be_waived: bool = False) -> SparkColumn:
+    def counts(rule: Rule) -> SparkColumn:
+        if not may_be_waived:
+            return rule.fails()
+        return rule.fails() & ~F.coalesce(F.array_contains("_waived", rule.name), F.lit(False))
+
+    chosen = [F.when(counts(rule), rule.reason()) for rule in rules if rule.severity in severities]
     empty = F.array().cast("array<struct<rule:string,version:int,column:string,message:string>>")
     return F.array_compact(F.array(*chosen)) if chosen else empty
 

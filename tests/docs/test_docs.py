@@ -17,6 +17,8 @@ READMES = [PROJECT / "README.md", PROJECT / "README.zh.md"]
 PAGES = sorted([*READMES, PROJECT / "CHANGELOG.md", *(PROJECT / "docs").rglob("*.md")])
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 COMMANDS = typer.main.get_command(app).commands
+# A group's commands count under its name.
+ALL = {name: [command, *getattr(command, "commands", {}).values()] for name, command in COMMANDS.items()}
 # Read outside the settings: where they are, the two keys, and the jars, which a session needs before settings exist.
 OTHER_VARIABLES = {"C360_SETTINGS_FILE", "C360_SECRET_MASTER_KEY", "C360_SECRET_TOKEN_KEY", "C360_JARS"}
 
@@ -47,9 +49,9 @@ def _prose(path: Path) -> str:
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_has_help(name: str) -> None:
-    command = COMMANDS[name]
-    assert command.help
-    assert not [option.name for option in command.params if not getattr(option, "help", None)]
+    for command in ALL[name]:
+        assert command.help
+        assert not [option.name for option in command.params if not getattr(option, "help", None)]
 
 
 @pytest.mark.parametrize("page", READMES, ids=_name)
@@ -64,7 +66,7 @@ def test_page_names_no_command_that_does_not_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_page_gives_a_command_only_options_it_has(page: Path) -> None:
-    known = {f"{name} {option}" for name, command in COMMANDS.items() for p in command.params for option in p.opts}
+    known = {f"{name} {option}" for name, all_ in ALL.items() for c in all_ for p in c.params for option in p.opts}
     used = set()
     for line in _code(page).splitlines():
         for name, rest in re.findall(r"c360 ([a-z][a-z-]*)([^`#]*)", line):

@@ -26,6 +26,10 @@ freshness as (
     select * from {{ ref('int_freshness_pivoted_by_day') }}
 ),
 
+quarantined as (
+    select * from {{ ref('stg_gold__quarantined_customers') }}
+),
+
 final as (
     select
         customers.customer_id,
@@ -87,7 +91,9 @@ final as (
         freshness.option_as_of_date,
         freshness.fund_as_of_date,
         freshness.is_stale,
-        freshness.is_partial
+        freshness.is_partial,
+        -- no row in quarantine means none is held back, not unknown
+        coalesce(quarantined.held_row_count, 0) > 0 as has_quarantined_rows
     from customers
     left join averages
         on
@@ -110,6 +116,10 @@ final as (
             customers.branch_id = branches.branch_id
             and customers.business_date = branches.business_date
     left join freshness on customers.business_date = freshness.business_date
+    left join quarantined
+        on
+            customers.customer_id = quarantined.customer_id
+            and customers.business_date = quarantined.business_date
 )
 
 select * from final
