@@ -7,6 +7,7 @@ A feed may be delivered by another counter, before or from a date, through a map
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -140,6 +141,17 @@ class Contract:
     def number_columns(self) -> dict[str, str]:
         """Column → the kind of number of the mapping's counter it holds."""
         return {column.name: column.numbers for column in self.columns if column.numbers}
+
+    @cached_property
+    def reading(self) -> str:
+        """What makes the same bytes another delivery: how a mapping reads them. Empty for the contract's own columns."""
+        if not self.mapping:
+            return ""
+        ways = [
+            (column.name, column.source, column.implied_decimals, column.codes, column.numbers)
+            for column in self.columns
+        ]
+        return json.dumps([self.mapping, ways], sort_keys=True)
 
     def is_expected(self, day: date) -> bool:
         return (self.since is None or self.since <= day) and (self.until is None or day < self.until)

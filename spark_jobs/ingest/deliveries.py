@@ -124,7 +124,7 @@ def find_delivery(landing: Path, contract: Contract, day: date) -> Delivery:
         fault = f"the control total is {totals['rows']:,f} rows, the files hold {rows:,}: {rows - totals['rows']:+,f}"
         raise DeliveryError("C360-303", fault, where=where, kept="nothing of this feed and day", next_step=retry)
     content = "".join(sorted(f"{name}:{sha}" for name, (_, sha) in claims.items()))
-    digest = hashlib.sha256(f"{content}{contract.mapping}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{content}{contract.reading}".encode()).hexdigest()
     return Delivery(contract.feed, day, is_opening, data_files, totals, digest, drift, contract.mapping)
 
 
