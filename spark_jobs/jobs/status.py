@@ -77,7 +77,7 @@ def show(found: dict[str, Any], console: Console) -> None:
     table.add_column("feed", footer="published in revision")
     for day in days:
         table.add_column(day[5:], justify="center", footer=str(revisions.get(day, "–")))
-    for feed in sorted({row["feed"] for row in found["deliveries"]}):
+    for feed in sorted({row["feed"] for row in found["deliveries"]}, key=lambda feed: (is_shadow(feed), feed)):
         states = {row["business_date"]: row["status"] for row in found["deliveries"] if row["feed"] == feed}
         table.add_row(
             f"[dim]{feed}[/]" if is_shadow(feed) else feed, *(_MARKS.get(states.get(day, ""), "·") for day in days)

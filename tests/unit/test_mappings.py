@@ -70,6 +70,15 @@ def test_what_a_mapping_does_not_say_is_the_contracts():
     assert mapped.file == "next_cash_balances_{business_date}.txt"
 
 
+def test_a_corrected_mapping_reads_the_same_bytes_another_way(tmp_path: Path):
+    folder = tmp_path / "catalogue"
+    shutil.copytree(CATALOGUE, folder)
+    before = catalogue(folder)[FEED]
+    spoil(folder, FEED, ("scale: 3", "scale: 2"))
+    assert catalogue(folder)[FEED].read_by(MAPPING).reading != before.read_by(MAPPING).reading
+    assert before.reading == "", "a feed without a mapping keeps the digests it has"
+
+
 def test_a_shadow_has_its_own_name_and_folder_and_the_rules_and_files_of_its_feed():
     shadow = catalogue()[SHADOW]
     assert (shadow.feed, shadow.folder, shadow.meant_feed) == (SHADOW, f"{FEED}@{MAPPING}", FEED)
