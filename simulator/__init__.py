@@ -18,13 +18,20 @@ __all__ = ["SimulationSummary", "canary", "simulate"]
 
 
 def simulate(
-    root: Path, customers: int, days: int, seed: int, start: dt.date, write_truth: bool = True
+    root: Path,
+    customers: int,
+    days: int,
+    seed: int,
+    start: dt.date,
+    write_truth: bool = True,
+    migrate_after: int | None = None,
 ) -> SimulationSummary:
     """Write root/landing, and root/truth where asked: the opening baseline and `days` trading days after it.
 
     The baseline is the first trading day on or after `start`. Same arguments, same bytes.
+    migrate_after: behind so many trading days another counter replaces the normal one; see `simulator.migration`.
     """
-    summary = run(Path(root), customers, days, seed, start)
+    summary = run(Path(root), customers, days, seed, start, migrate_after)
     if write_truth and importlib.util.find_spec("simulator.truth"):
         truth = importlib.import_module("simulator.truth")
         make_private(summary.root / "truth")

@@ -30,8 +30,11 @@ def deliver_day(landing: Path, day: EndOfDay) -> dict[str, int]:
     return rows
 
 
-def deliver(landing: Path, layout: Layout, frame: pd.DataFrame, business_date: dt.date, is_opening: bool) -> int:
-    folder = landing / business_date.isoformat() / layout.feed
+def deliver(
+    landing: Path, layout: Layout, frame: pd.DataFrame, business_date: dt.date, is_opening: bool, name: str = ""
+) -> int:
+    """Write one feed into the day's folder `name`, or the one called as the feed; returns its rows."""
+    folder = landing / business_date.isoformat() / (name or layout.feed)
     make_private(landing)
     folder.mkdir(parents=True, exist_ok=True)
     for private in (folder.parent, folder):

@@ -6,13 +6,14 @@ import datetime as dt
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from simulator import activity_credit, activity_fund, activity_normal, activity_option, housekeeping
+from simulator import activity_credit, activity_fund, activity_normal, activity_option, housekeeping, migration
 from simulator.cast import Cast
 from simulator.day import Broker, Day
 from simulator.delivery import deliver_day, make_private
 from simulator.events import EventLog
 from simulator.feeds import EndOfDay
 from simulator.market import Market
+from simulator.migration import Migration
 from simulator.organisation import Organisation
 from simulator.population import join_customers, open_population
 from simulator.state import BrokerState
@@ -25,7 +26,7 @@ JOINERS_PER_CUSTOMER = 1_000
 
 @dataclass(frozen=True)
 class SimulationSummary:
-    """What a run produced. `rows` by business date and feed; `events` is what truth is computed from."""
+    """What a run produced. `rows` by business date and feed; `events` is what truth is computed from; `migration`: of the normal counter."""
 
     root: Path
     dates: list[dt.date]
@@ -33,20 +34,28 @@ class SimulationSummary:
     rows: dict[dt.date, dict[str, int]]
     events: EventLog = field(repr=False)
     has_truth: bool = False
+    migration: Migration | None = field(default=None, repr=False)
 
     @property
     def landing(self) -> Path:
         return self.root / "landing"
 
 
-def run(root: Path, customers: int, days: int, seed: int, start: dt.date) -> SimulationSummary:
+def run(
+    root: Path, customers: int, days: int, seed: int, start: dt.date, migrate_after: int | None = None
+) -> SimulationSummary:
     """Write root/landing for the opening baseline and `days` trading days after it."""
+    if migrate_after is not None and not 1 <= migrate_after < days:
+        raise ValueError(
+            f"a migration after {migrate_after} of {days} trading days has no day before or none behind it"
+        )
     sessions = sessions_from(start, days + 1 + LOOK_AHEAD_SESSIONS)
     log = EventLog()
     broker = Broker(seed, sessions, log, BrokerState(), Market(seed, customers, sessions), Organisation(customers))
     cast = Cast(broker)
     landing = root / "landing"
     make_private(landing)
+    moving = None if migrate_after is None else migration.plan(sessions, migrate_after)
     rows = {}
     for index in range(days + 1):
         day = Day(broker, index)
@@ -57,8 +66,9 @@ def run(root: Path, customers: int, days: int, seed: int, start: dt.date) -> Sim
         else:
             _live(day, cast, customers)
         broker.state.apply(log, day.date)
-        rows[day.date] = deliver_day(landing, EndOfDay(day.date, day.is_opening, log, broker.state, opening_cash))
-    return SimulationSummary(root, log.dates, customers, rows, log)
+        end = EndOfDay(day.date, day.is_opening, log, broker.state, opening_cash)
+        rows[day.date] = migration.deliver_day(landing, end, moving) if moving else deliver_day(landing, end)
+    return SimulationSummary(root, log.dates, customers, rows, log, migration=moving)
 
 
 def _open(day: Day, cast: Cast, ordinary: int) -> None:

@@ -38,11 +38,14 @@ def simulate(
         datetime, typer.Option(formats=["%Y-%m-%d"], help="the opening baseline is the first trading day from here")
     ] = datetime(2026, 9, 24),
     fault: Annotated[list[str] | None, typer.Option(help="plant a named fault; `--fault list` names them")] = None,
+    migrate_after: Annotated[
+        int | None, typer.Option(help="after so many trading days another counter replaces the normal one")
+    ] = None,
 ) -> None:
     """Invent a broker: landing files with manifests, and truth/ beside them."""
     from spark_jobs.jobs.simulation import run_simulation
 
-    run_simulation(load_settings(), customers, days, seed, start.date(), fault or [], console)
+    run_simulation(load_settings(), customers, days, seed, start.date(), fault or [], migrate_after, console)
 
 
 @app.command()
@@ -168,6 +171,29 @@ def history(
         print(json.dumps(found, ensure_ascii=False))
     else:
         show(found, console)
+
+
+@app.command()
+def diff(
+    feed: Annotated[str, typer.Option(help="the feed whose shadow is held against what is in force")],
+    mapping: Annotated[str, typer.Option(help="the mapping that is in shadow")],
+    day: Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="one business date")] = None,
+    first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="a range, from here")] = None,
+    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="a range, to here")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a feed in force with its shadow by key, column and total; ends with 3 when anything differs."""
+    from spark_jobs.jobs import diff as job
+
+    if day and (first or last):
+        raise ConfigurationError("C360-105", "give --date, or --from and --to, not both")
+    low, high = (day or first or datetime.min).date(), (day or last or datetime.max).date()
+    found = job.compare(load_settings(), feed, mapping, low, high)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        job.show(found, console)
+    raise typer.Exit(job.exit_code(found))
 
 
 @app.command()

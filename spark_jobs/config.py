@@ -6,15 +6,33 @@ Order: `C360_*` environment variables, then the YAML file named by `C360_SETTING
 from __future__ import annotations
 
 import os
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
 from spark_jobs.errors import ConfigurationError
 
 PROJECT = Path(__file__).resolve().parents[1]
+
+
+class Migration(BaseModel):
+    """When the counter of a mapping delivers: beside the old one from `shadow_from`, in its place from `in_force_from`; one may be absent."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shadow_from: date | None = None
+    in_force_from: date | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Migration:
+        if self.shadow_from is None and self.in_force_from is None:
+            raise ValueError("needs shadow_from or in_force_from")
+        if self.shadow_from and self.in_force_from and self.shadow_from >= self.in_force_from:
+            raise ValueError("shadow_from must lie before in_force_from")
+        return self
 
 
 class Settings(BaseSettings):
@@ -37,6 +55,7 @@ class Settings(BaseSettings):
         Decimal("1.5"), description="maintenance ratio below which an account is watched"
     )
     revisions_kept: int = Field(5, ge=2, description="published files kept for rollback and readers")
+    migrations: dict[str, Migration] = Field({}, description="mapping of a new counter: shadow_from, in_force_from")
     calendar_overrides: Path | None = Field(
         None, description="CSV calendar_date,is_trading_day for years the calendar lacks"
     )

@@ -2,17 +2,21 @@
 
 A contract is the whole knowledge the load has of a feed: where it comes from, its grain, how changes are expressed, what each
 column means and which columns are personal. No code below this module names a feed's columns except gold, which gives them meaning.
+A feed may be delivered by another counter, before or from a date, through a mapping: see `spark_jobs.mappings`.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from spark_jobs import mappings
 from spark_jobs.declarations import read_folder
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.ingest.privacy import DERIVED
@@ -35,9 +39,21 @@ TYPES: dict[str, tuple[str, int | None]] = {
     "ratio": ("decimal(18,6)", 6),
     "rate": ("decimal(12,8)", 8),
 }
+# Text is compared plain: full-width digits, signs and blanks are the plain ones.
+FULL_WIDTH, PLAIN = "０１２３４５６７８９．－＋　", "0123456789.-+ "
 # What may happen when a file's columns are not the contract's; a missing required column always stops the delivery.
 DRIFT = {"new_column": ("keep", "stop"), "missing_column": ("carry", "stop")}
 _TOTAL = re.compile(r"^sum\((\w+)\)$")
+
+
+class Dates(Protocol):
+    """When a mapping's counter delivers: beside the old one from `shadow_from`, in its place from `in_force_from`."""
+
+    @property
+    def shadow_from(self) -> date | None: ...
+
+    @property
+    def in_force_from(self) -> date | None: ...
 
 
 @dataclass(frozen=True)
@@ -46,7 +62,7 @@ class Column:
 
     `implied_decimals`: the delivered integer is this many powers of ten too large. `codes`: delivered code → neutral value;
     an unknown code is kept as `@code`. `personal`: the class that decides how landing replaces the value. `is_tracked`: a change of
-    it makes a new version of the row.
+    it makes a new version of the row. `numbers`: the kind of number of a new counter it holds, which landing turns into the one history knows.
     """
 
     name: str
@@ -58,6 +74,7 @@ class Column:
     personal: str | None = None
     kind_column: str | None = None
     is_tracked: bool = True
+    numbers: str | None = None
 
     @property
     def spark_type(self) -> str:
@@ -80,7 +97,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Contract:
-    """One feed. Grain: `grain`, unique by `key` within a business date."""
+    """One feed. Grain: `grain`, unique by `key` within a business date.
+
+    `mapping`: through which mapping these columns are delivered, empty for the contract's own. `mapped`: the feed by mapping; `successions`: from
+    which date which mapping is in force, oldest first. `shadow_of`: the feed whose shadow this is; it is delivered from `since` on and
+    before `until`.
+    """
 
     feed: str
     title: dict[str, str]
@@ -98,6 +120,56 @@ class Contract:
     shrink_limit: tuple[PlausibleRule, ...] = ()
     control_totals: tuple[str, ...] = ("rows",)
     drift: dict[str, str] = field(default_factory=dict)
+    mapping: str = ""
+    mapped: Mapping[str, Contract] = field(default_factory=dict, repr=False)
+    successions: tuple[tuple[date, str], ...] = ()
+    shadow_of: str = ""
+    since: date | None = None
+    until: date | None = None
+
+    @property
+    def meant_feed(self) -> str:
+        """The feed whose rules hold and whose name the files bear."""
+        return self.shadow_of or self.feed
+
+    @property
+    def folder(self) -> str:
+        """Where its deliveries lie within a day of landing."""
+        return f"{self.shadow_of}@{self.mapping}" if self.shadow_of else self.feed
+
+    @cached_property
+    def number_columns(self) -> dict[str, str]:
+        """Column → the kind of number of the mapping's counter it holds."""
+        return {column.name: column.numbers for column in self.columns if column.numbers}
+
+    @cached_property
+    def reading(self) -> str:
+        """What makes the same bytes another delivery: how a mapping reads them. Empty for the contract's own columns."""
+        if not self.mapping:
+            return ""
+        ways = [
+            (column.name, column.source, column.implied_decimals, column.codes, column.numbers)
+            for column in self.columns
+        ]
+        return json.dumps([self.mapping, ways], sort_keys=True)
+
+    def is_expected(self, day: date) -> bool:
+        return (self.since is None or self.since <= day) and (self.until is None or day < self.until)
+
+    def mapping_on(self, day: date) -> str:
+        """The mapping through which a delivery of `day` is read."""
+        return next((name for start, name in reversed(self.successions) if start <= day), self.mapping)
+
+    def read_by(self, mapping: str) -> Contract:
+        """The feed as a mapping delivers it. Raises ConfigurationError C360-112 for one that is no longer in the catalogue."""
+        if mapping == self.mapping:
+            return self
+        if mapping not in self.mapped:
+            raise ConfigurationError(
+                "C360-112", f"days of {self.feed} were read through the mapping {mapping}, which is gone",
+                where=f"feed {self.feed}", kept="everything loaded", next_step="put its files back under the catalogue's mappings",
+            )  # fmt: skip
+        return self.mapped[mapping]
 
     @cached_property
     def personal_columns(self) -> tuple[Column, ...]:
@@ -142,16 +214,23 @@ class Contract:
 
 
 class Catalogue:
-    """All contracts by feed name, in the order of their names."""
+    """All contracts by feed name, in the order of their names.
+
+    Iterating gives the feeds that days rest on; `everything` also has the maps of numbers and the shadows of awake mappings.
+    """
 
     def __init__(self, contracts: list[Contract]) -> None:
         self._contracts = {contract.feed: contract for contract in sorted(contracts, key=lambda item: item.feed)}
 
     def __iter__(self) -> Iterator[Contract]:
-        return iter(self._contracts.values())
+        return (contract for contract in self.everything if mappings.counts(contract.feed))
+
+    @property
+    def everything(self) -> tuple[Contract, ...]:
+        return tuple(self._contracts.values())
 
     def __len__(self) -> int:
-        return len(self._contracts)
+        return sum(1 for _ in self)
 
     def __contains__(self, feed: str) -> bool:
         return feed in self._contracts
@@ -166,12 +245,27 @@ class Catalogue:
         return self._contracts[feed]
 
 
-def load_catalogue(folder: Path = CATALOGUE) -> Catalogue:
-    """Every contract in `folder`. Raises one ConfigurationError C360-101 that lists every fault of every file."""
+def load_catalogue(folder: Path = CATALOGUE, migrations: Mapping[str, Dates] | None = None) -> Catalogue:
+    """Every contract in `folder`, with the mappings that `migrations` gives dates.
+
+    Raises one ConfigurationError C360-101 that lists every fault of every file, and of the dates.
+    """
+    dates = migrations or {}
     documents, faults = read_folder(folder, lambda document, _: _faults(document))
-    contracts = [_contract(document) for document in documents]
-    feeds = [contract.feed for contract in contracts]
+    feeds = [document["feed"] for document in documents]
     faults += [f"{feed}: declared twice" for feed in {name for name in feeds if feeds.count(name) > 1}]
+    faults += [f"{feed}: the name is kept for mappings" for feed in feeds if not mappings.counts(feed)]
+    mapped, maps, found = mappings.read_mappings(folder, documents, _faults)
+    faults += found
+    known = {path.name for path in (folder / mappings.FOLDER).glob("*") if path.is_dir()}
+    faults += [f"settings: migrations names {name}, which is no mapping" for name in sorted(dates.keys() - known)]
+    contracts = [_with_mappings(document, mapped, dates) for document in documents]
+    faults += [
+        f"settings: two mappings of {contract.feed} are in force from {start}"
+        for contract in contracts
+        for start in sorted({day for day, _ in contract.successions})
+        if sum(day == start for day, _ in contract.successions) > 1
+    ]
     if faults:
         raise ConfigurationError(
             "C360-101",
@@ -179,7 +273,38 @@ def load_catalogue(folder: Path = CATALOGUE) -> Catalogue:
             where="\n         ".join(faults),
             next_step="correct the files under spark_jobs/catalog, then: c360 doctor",
         )
-    return Catalogue(contracts)
+    return Catalogue([*contracts, *_number_maps(maps, dates), *_shadows(contracts, dates)])
+
+
+def _with_mappings(document: dict, mapped: list[tuple[str, dict]], dates: Mapping[str, Dates]) -> Contract:
+    variants = {
+        name: replace(_contract(whole), mapping=name) for name, whole in mapped if whole["feed"] == document["feed"]
+    }
+    starts = {name: dates[name].in_force_from for name in variants if name in dates}
+    return replace(
+        _contract(document),
+        mapped=variants,
+        successions=tuple(sorted((day, name) for name, day in starts.items() if day)),
+    )
+
+
+def _number_maps(documents: list[dict], dates: Mapping[str, Dates]) -> Iterator[Contract]:
+    """The maps of the mappings that are awake, expected from the first day on which their counter delivers."""
+    for document in documents:
+        name = document["feed"].removeprefix(mappings.MIGRATION)
+        if name in dates:
+            yield replace(_contract(document), since=dates[name].shadow_from or dates[name].in_force_from)
+
+
+def _shadows(contracts: list[Contract], dates: Mapping[str, Dates]) -> Iterator[Contract]:
+    """Every feed of a counter that delivers beside the old one, as a feed of its own."""
+    for contract in contracts:
+        for name, variant in contract.mapped.items():
+            if name in dates and dates[name].shadow_from:
+                yield replace(
+                    variant, feed=mappings.shadow_feed(name, contract.feed), shadow_of=contract.feed,
+                    since=dates[name].shadow_from, until=dates[name].in_force_from,
+                )  # fmt: skip
 
 
 _TOP_LEVEL = {
@@ -283,4 +408,5 @@ def _column(entry: dict) -> Column:
         personal=entry.get("personal"),
         kind_column=entry.get("kind_column"),
         is_tracked=bool(entry.get("tracked", True)),
+        numbers=entry.get("numbers"),
     )

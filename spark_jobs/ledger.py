@@ -7,7 +7,7 @@ A feed's rows are also in the metadata of the commit that ended its work (the ch
 crash the tables are completed from the log.
 
 A day's digest covers every delivery in force on it and the digest of the day before: a correction of Tuesday makes Wednesday's gold
-stale too, which is what averages and carried states need.
+stale too, which is what averages and carried states need. Shadows and maps of numbers stand in the ledger and no day rests on them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 from spark_jobs.chains import CHAIN_SCHEMA, Link, in_force
 from spark_jobs.contracts import Catalogue
 from spark_jobs.io import Lake
+from spark_jobs.mappings import counts
 
 DELIVERIES_SCHEMA = (
     "feed string, business_date date, delivery_number int, run int, status string, digest string, is_opening boolean, rows_read long, "
@@ -114,7 +115,8 @@ class Ledger:
         return sorted(chosen, key=lambda record: (record.business_date, record.feed))
 
     def days(self) -> list[date]:
-        return sorted({day for _, day in self._records})
+        """The business dates anybody knows of; what only a shadow was delivered for is none."""
+        return sorted({day for feed, day in self._records if counts(feed)})
 
     def loaded_days(self, feed: str) -> list[date]:
         return sorted(
@@ -123,7 +125,9 @@ class Ledger:
 
     def opening_day(self) -> date | None:
         """The baseline, never published: the day delivered as such, otherwise the first one known."""
-        flagged = min((record.business_date for record in self._records.values() if record.is_opening), default=None)
+        flagged = min(
+            (day for (feed, day), record in self._records.items() if record.is_opening and counts(feed)), default=None
+        )
         return flagged or min(self.days(), default=None)
 
     def append(self, records: list[DeliveryRecord], links: list[Link]) -> None:
@@ -153,11 +157,12 @@ class Ledger:
     def recover(self) -> int:
         """Complete the table from the feeds' own commits, after a run that ended between the two. Returns rows added."""
         found, links = [], []
-        for contract in self._catalogue:
+        for contract in self._catalogue.everything:
             layer = "silver" if contract.mode == "event" else "changes"
             if self._lake.exists(layer, contract.feed):
                 for _, metadata in self._lake.commits(layer, contract.feed, last=3):
-                    if metadata.get("run", 0) > self._last_recorded:
+                    # A run records what it took in twice, maps of numbers first: its last commits may miss although it is known.
+                    if metadata.get("run", 0) >= self._last_recorded:
                         found += [DeliveryRecord.from_json(values) for values in metadata.get("deliveries", [])]
                         links += [Link.from_json(values) for values in metadata.get("links", [])]
         self.append(found, links)
@@ -170,7 +175,7 @@ class Ledger:
             inputs = [
                 (record.feed, record.status, record.content)
                 for record in self.records(known)
-                if record.status == "loaded"
+                if record.status == "loaded" and counts(record.feed)
             ]
             text = hashlib.sha256(json.dumps([text, known.isoformat(), inputs]).encode()).hexdigest()
         return text

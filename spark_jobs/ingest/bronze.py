@@ -2,7 +2,8 @@
 
 Grain: one row per record of a delivered file. Beside the contract's columns stand `business_date`, `_delivery_number`,
 `_source_file`, `_source_row` (1-based record number) and `_parse_error` (null when the record could be split into its fields).
-A column the contract does not know stays in bronze under its own name; a contract column the file lacks is null.
+A column the contract does not know stays in bronze under its own name; a contract column the file lacks is null. Numbers of a new
+counter are those history knows.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import reduce
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,6 +27,7 @@ from spark_jobs.formats.delimited import DelimitedSource
 from spark_jobs.formats.ofd import OfdSource
 from spark_jobs.formats.parquet import ParquetSource
 from spark_jobs.ingest.deliveries import Delivery
+from spark_jobs.ingest.numbers import Numbers, translate, translate_frame
 from spark_jobs.ingest.privacy import PersonalColumn, tokenise, withhold_misplaced
 from spark_jobs.ingest.vault import Keys, Vault
 
@@ -49,6 +52,21 @@ def read_feed(
     spark: SparkSession, contract: Contract, deliveries: list[tuple[Delivery, int]], private: PrivateMeans
 ) -> DataFrame:
     """All records of one feed's deliveries (each with its delivery number) as one bronze frame.
+
+    Deliveries of several counters are read apart, each through its mapping and with its numbers.
+    """
+    alike: dict[tuple[str, str], list[tuple[Delivery, int]]] = {}
+    for delivery, number in deliveries:
+        numbers = delivery.numbers.fingerprint if delivery.numbers else ""
+        alike.setdefault((delivery.mapping, numbers), []).append((delivery, number))
+    parts = [_read_alike(spark, contract.read_by(mapping), part, private) for (mapping, _), part in alike.items()]
+    return reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), parts)
+
+
+def _read_alike(
+    spark: SparkSession, contract: Contract, deliveries: list[tuple[Delivery, int]], private: PrivateMeans
+) -> DataFrame:
+    """Deliveries that are read the same way.
 
     Personal feeds pass the driver, where tokens are made; small ones too, because starting a worker costs more than reading them.
     """
@@ -78,7 +96,7 @@ def read_feed(
         for file in delivery.files
     ]
     origin = F.element_at(F.create_map(*(item for pair in origins for item in pair)), F.col("_source_path"))
-    return frame.withColumn("_origin", origin).select(
+    bronze = frame.withColumn("_origin", origin).select(
         F.col("_origin").getField("col1").alias("business_date"),
         F.col("_origin").getField("col2").alias("_delivery_number"),
         *ORIGIN,
@@ -86,6 +104,8 @@ def read_feed(
         *derived,
         *extra,
     )
+    # What the driver read has been translated there, before tokens were made.
+    return bronze if through_driver else translate_frame(bronze, contract.number_columns, deliveries[0][0].numbers)
 
 
 def _paths(deliveries: list[tuple[Delivery, int]]) -> list[Path]:
@@ -105,7 +125,7 @@ def _read_staged(
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{deliveries[0][0].business_date}.parquet"
     batches = [
-        _tokenised(contract, delivery.business_date, batch, private)
+        _tokenised(contract, delivery.business_date, batch, delivery.numbers, private)
         for delivery, _ in deliveries
         for batch in _decoded(contract, delivery)
     ]
@@ -133,20 +153,24 @@ def _decoded(contract: Contract, delivery: Delivery) -> Iterator[pa.Table]:
         )
 
 
-def _tokenised(contract: Contract, as_of: date, batch: pa.Table, private: PrivateMeans) -> pa.Table:
-    """The batch under our names, personal values replaced.
+def _tokenised(
+    contract: Contract, as_of: date, batch: pa.Table, numbers: Numbers | None, private: PrivateMeans
+) -> pa.Table:
+    """The batch under our names, numbers as history knows them, personal values replaced.
 
     A column the contract does not know stays, but not in a personal feed: nobody has said that it is not personal.
     """
     names = {column.source: column.name for column in contract.columns}
     if not contract.personal_columns:
-        return batch.rename_columns([names.get(name, name) for name in batch.column_names])
+        batch = batch.rename_columns([names.get(name, name) for name in batch.column_names])
+        held = {column: kind for column, kind in contract.number_columns.items() if column in batch.column_names}
+        return translate(batch, held, numbers)
     batch = batch.select([name for name in batch.column_names if name in names or name.startswith("_")])
     batch = batch.rename_columns([names.get(name, name) for name in batch.column_names])
     for column in contract.columns:
         if column.name not in batch.column_names:
             batch = batch.append_column(column.name, pa.nulls(batch.num_rows, pa.string()))
-    return replace_personal(contract, as_of, batch, private)
+    return replace_personal(contract, as_of, translate(batch, contract.number_columns, numbers), private)
 
 
 def replace_personal(contract: Contract, as_of: date, batch: pa.Table, private: PrivateMeans) -> pa.Table:
@@ -161,7 +185,7 @@ def replace_personal(contract: Contract, as_of: date, batch: pa.Table, private: 
 
 def owner_of(contract: Contract) -> tuple[str, str]:
     """The system code of a feed, and the column that says whose a row is: client number, or employee id in a feed of employees."""
-    column = "employee_id" if contract.feed == "reference__employees" else "client_number"
+    column = "employee_id" if contract.meant_feed == "reference__employees" else "client_number"
     return CUSTOMER_LINES.get(contract.line, "EMP"), column
 
 

@@ -1,5 +1,7 @@
 """Deliveries: what lies in `landing/<business date>/<feed>/` and whether it is what its manifest promises.
 
+The shadow of a feed lies in `landing/<business date>/<feed>@<mapping>/`, with files as the new counter will send them.
+
 A manifest names files, bytes, sha256 and rows, and carries the sender's control totals. Missing is not empty: a feed without a
 manifest has not been delivered. Nothing is decoded here.
 """
@@ -10,15 +12,19 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spark_jobs.contracts import Contract
 from spark_jobs.errors import C360Error, DeliveryError, FileFormatError
 from spark_jobs.formats import dbf, delimited, ofd, parquet
 from spark_jobs.formats.common import FileFacts
+
+if TYPE_CHECKING:
+    from spark_jobs.ingest.numbers import Numbers
 
 _PLAIN_NUMBER = re.compile(r"[+-]?[0-9]{1,24}(\.[0-9]{1,12})?")
 
@@ -41,7 +47,11 @@ class Drift:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One feed on one business date, checked against its manifest. `digest` names the content: same digest, same bytes."""
+    """One feed on one business date, checked against its manifest.
+
+    `digest` names the content: same digest, same bytes, read the same way. `mapping`: through which it is read, with `numbers` if its counter
+    has its own.
+    """
 
     feed: str
     business_date: date
@@ -50,6 +60,8 @@ class Delivery:
     control_totals: dict[str, Decimal]
     digest: str
     drift: Drift
+    mapping: str = ""
+    numbers: Numbers | None = field(default=None, compare=False, repr=False)
 
     @property
     def rows(self) -> int:
@@ -57,23 +69,26 @@ class Delivery:
 
 
 def delivered_days(landing: Path) -> list[date]:
-    """Business dates for which landing has a folder, in order."""
+    """Business dates for which landing has a folder, in order; one that holds shadows alone is none."""
     days = []
     for folder in landing.iterdir() if landing.is_dir() else ():
         try:
-            days.append(date.fromisoformat(folder.name))
+            day = date.fromisoformat(folder.name)
         except ValueError:
             continue
+        held = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        if not held or not all("@" in name for name in held):
+            days.append(day)
     return sorted(days)
 
 
 def find_delivery(landing: Path, contract: Contract, day: date) -> Delivery:
-    """The checked delivery of one feed and day.
+    """The checked delivery of one feed and day. contract: as the feed is read on that day.
 
     Errors: DeliveryError C360-301 not delivered, C360-302 manifest unreadable, C360-303 manifest and file disagree, C360-305 other columns;
     FileFormatError C360-21x to 24x when a file is not what its format promises. No message holds a word of a file.
     """
-    folder = landing / day.isoformat() / contract.feed
+    folder = landing / day.isoformat() / contract.folder
     where = f"feed {contract.feed}, business date {day}"
     retry = f"ask the sender ({contract.owner}) for the delivery, then: c360 load --date {day} --feed {contract.feed}"
     if not (folder / "manifest.json").is_file():
@@ -87,11 +102,11 @@ def find_delivery(landing: Path, contract: Contract, day: date) -> Delivery:
         totals = {name: _stated_total(value) for name, value in manifest["control_totals"].items()}
         claims = {entry["name"]: (int(entry["bytes"]), str(entry["sha256"])) for entry in manifest["files"]}
         is_opening = manifest.get("kind") == "opening"
-        stated = (manifest.get("feed", contract.feed), manifest.get("business_date", day.isoformat()))
+        stated = (manifest.get("feed", contract.meant_feed), manifest.get("business_date", day.isoformat()))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         fault = f"the manifest is not readable ({type(error).__name__})"
         raise DeliveryError("C360-302", fault, where=where, next_step=retry) from None
-    if stated != (contract.feed, day.isoformat()):
+    if stated != (contract.meant_feed, day.isoformat()):
         fault = f"the manifest speaks of {stated[0]} on {stated[1]}"
         raise DeliveryError("C360-303", fault, where=where, next_step=retry)
     if any(name != Path(name).name for name in claims):
@@ -108,8 +123,9 @@ def find_delivery(landing: Path, contract: Contract, day: date) -> Delivery:
     if totals.get("rows", rows) != rows:
         fault = f"the control total is {totals['rows']:,f} rows, the files hold {rows:,}: {rows - totals['rows']:+,f}"
         raise DeliveryError("C360-303", fault, where=where, kept="nothing of this feed and day", next_step=retry)
-    digest = hashlib.sha256("".join(sorted(f"{name}:{sha}" for name, (_, sha) in claims.items())).encode()).hexdigest()
-    return Delivery(contract.feed, day, is_opening, data_files, totals, digest, drift)
+    content = "".join(sorted(f"{name}:{sha}" for name, (_, sha) in claims.items()))
+    digest = hashlib.sha256(f"{content}{contract.reading}".encode()).hexdigest()
+    return Delivery(contract.feed, day, is_opening, data_files, totals, digest, drift, contract.mapping)
 
 
 def _stated_total(value: object) -> Decimal:
@@ -171,7 +187,7 @@ def _check_format(contract: Contract, day: date, file: DeliveredFile, where: str
             error.code, error.what, where=place, kept="nothing of this feed and day", next_step=retry
         ) from None
     if facts.stated_date not in ("", f"{day:%Y%m%d}") or (
-        contract.format == "delimited" and facts.feed != contract.feed
+        contract.format == "delimited" and facts.feed != contract.meant_feed
     ):
         fault = f"{file.path.name} says in its header that it is another feed, or of another date"
         raise DeliveryError("C360-303", fault, where=where, kept="nothing of this feed and day", next_step=retry)
@@ -203,12 +219,14 @@ def _check_format(contract: Contract, day: date, file: DeliveredFile, where: str
 def look_at_all(
     landing: Path, contracts: list[Contract], days: list[date]
 ) -> tuple[list[Delivery], dict[tuple[str, date], C360Error]]:
-    """Every delivery of `contracts` × `days`: those that can be loaded, and for the others the reason."""
+    """Every delivery of `contracts` × `days` that is expected: those that can be loaded, and for the others the reason."""
     found, faults = [], {}
     for day in days:
         for contract in contracts:
+            if not contract.is_expected(day):
+                continue
             try:
-                found.append(find_delivery(landing, contract, day))
+                found.append(find_delivery(landing, contract.read_by(contract.mapping_on(day)), day))
             except C360Error as error:
                 faults[contract.feed, day] = error
     return found, faults

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from spark_jobs.errors import C360Error
 from spark_jobs.ingest.bronze import read_feed
 from spark_jobs.ingest.deliveries import DeliveredFile, Delivery, Drift
 from spark_jobs.ingest.quarantine import write_quarantine
-from spark_jobs.io import DAY
+from spark_jobs.io import DAY, in_days
 from spark_jobs.ledger import DeliveryRecord
 from spark_jobs.quality.approvals import SHRINK
 from spark_jobs.quality.judgement import judge_feed_day, note_feed_day
@@ -105,6 +106,7 @@ def _known_delivery(record: DeliveryRecord) -> Delivery:
         {name: Decimal(value) for name, value in detail["stated"].items()},
         record.digest,
         Drift(tuple(detail["absent"]), tuple(detail["added"])),
+        detail.get("mapping", ""),
     )
 
 
@@ -141,12 +143,27 @@ def read_and_judge(run: Run, work: FeedRange) -> FeedRange:
     }
     if not loaded:
         return work
-    bronze = run.lake.read("bronze", contract.feed, sorted(loaded))
-    rows = run.releases.lay_over(bronze, contract.feed, run.private.vault)
-    work.verdicts = with_verdicts(rows, contract).persist()
+    work.verdicts = _judged(run, work, loaded).persist()
     work.counts = [row.asDict() for row in count_verdicts(work.verdicts, contract).collect()]
     work.unknown_codes = count_unknown_codes(work.verdicts, contract, work.counts)
     return work
+
+
+def _judged(run: Run, work: FeedRange, days: set[date]) -> DataFrame:
+    """The bronze rows of `days` with their verdicts: each day by the codes and scales of the mapping it was read through."""
+    contract = work.contract
+    new = {delivery.business_date: delivery.mapping for delivery, _ in work.new}
+    by_mapping: dict[str, list[date]] = {}
+    for day in sorted(days):
+        record = run.ledger.record(contract.feed, day)
+        mapping = new[day] if day in new else json.loads(record.detail).get("mapping", contract.mapping)
+        by_mapping.setdefault(mapping, []).append(day)
+    bronze = run.lake.read("bronze", contract.feed, sorted(days))
+    rows = run.releases.lay_over(bronze, contract.feed, run.private.vault)
+    parts = [
+        with_verdicts(rows.where(in_days(alike)), contract.read_by(mapping)) for mapping, alike in by_mapping.items()
+    ]
+    return reduce(DataFrame.unionByName, parts)
 
 
 def decide(run: Run, work: FeedRange) -> tuple[list[DeliveryRecord], list[Finding]]:
@@ -216,8 +233,9 @@ def _judge_day(
         "stated": {name: str(value) for name, value in delivery.control_totals.items()},
         "absent": list(delivery.drift.absent),
         "added": list(delivery.drift.added),
+        "mapping": delivery.mapping,
         "where": "file " + ", ".join(file.path.name for file in delivery.files),
-        "next": f"ask the sender ({contract.owner}) for a correct file, then: c360 load --date {delivery.business_date} --feed {contract.feed}",
+        "next": f"ask the sender ({contract.read_by(delivery.mapping).owner}) for a correct file, then: c360 load --date {delivery.business_date} --feed {contract.feed}",
         "figures": [finding.sentence() for finding in findings if finding.is_broken or finding.is_silent],
     }
     accepted = run.approvals.of(SHRINK, contract.feed, delivery.business_date, delivery.digest)

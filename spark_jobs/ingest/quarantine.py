@@ -130,6 +130,7 @@ def _seal(run: Run, contract: Contract, rows: list[dict[str, Any]], new: list[De
     """Replace every row's clear payload by a sealed one; where a record could not be taken whole, with its delivered text."""
     unread: dict[Path, set[int]] = {}
     files = {(one.business_date, file.path.name): file.path.resolve() for one in new for file in one.files}
+    formats = {file.path.resolve(): contract.read_by(one.mapping).format for one in new for file in one.files}
     for row in rows:
         path = files.get((row[DAY], row["_source_file"]))
         if row["_parse_error"] and path:
@@ -137,7 +138,7 @@ def _seal(run: Run, contract: Contract, rows: list[dict[str, Any]], new: list[De
     records = {
         (path, number): text
         for path, numbers in unread.items()
-        for number, text in record_texts(str(path), INSPECT[contract.format](str(path)), numbers).items()
+        for number, text in record_texts(str(path), INSPECT[formats[path]](str(path)), numbers).items()
     }
     clear = []
     for row in rows:

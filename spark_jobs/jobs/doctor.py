@@ -57,7 +57,8 @@ def _jars(settings: Settings) -> str:
 
 
 def _contracts(settings: Settings) -> str:
-    return f"{len(load_catalogue(settings.catalogue))} feeds"
+    feeds = f"{len(load_catalogue(settings.catalogue, settings.migrations))} feeds"
+    return f"{feeds}, migrations: {', '.join(sorted(settings.migrations))}" if settings.migrations else feeds
 
 
 def _rules(settings: Settings) -> str:
@@ -66,7 +67,7 @@ def _rules(settings: Settings) -> str:
 
 
 def _reconciliation(settings: Settings) -> str:
-    return f"{len(load_checks(load_catalogue(settings.catalogue)))} checks"
+    return f"{len(load_checks(load_catalogue(settings.catalogue, settings.migrations)))} checks"
 
 
 def _keys(settings: Settings) -> str:

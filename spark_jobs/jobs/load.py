@@ -13,15 +13,18 @@ from datetime import date
 from pyspark.sql import DataFrame
 
 from spark_jobs.context import Run
-from spark_jobs.errors import GateError
+from spark_jobs.contracts import Contract
+from spark_jobs.errors import DeliveryError, GateError
 from spark_jobs.gold.build import build_gold, sightings
 from spark_jobs.gold.calendar import build_calendar
 from spark_jobs.gold.freshness import build_freshness
 from spark_jobs.ingest.deliveries import look_at_all
 from spark_jobs.ingest.feed import FeedRange, decide, plan_feed, read_and_judge, settle, silver_schema
 from spark_jobs.ingest.quarantine import held_rows
+from spark_jobs.ingest.numbers import NumberMaps
 from spark_jobs.io import in_days
 from spark_jobs.ledger import DeliveryRecord
+from spark_jobs.mappings import is_number_map
 from spark_jobs.publish import duckdb_store
 from spark_jobs.publish.candidate import MARTS, build_candidate, candidate_name, drop_candidate
 from spark_jobs.publish.revisions import add_revision, expected_rows, next_revision, record_publication
@@ -78,9 +81,27 @@ def take_in(
     run: Run, days: list[date], feeds: list[str] | None = None, accept: Request | None = None
 ) -> tuple[list[DeliveryRecord], list[Finding]]:
     """Landing to silver: what was delivered for `days`, judged and settled. Returns the ledger's new records and what the rules
-    about figures found."""
+    about figures found.
+
+    Maps of numbers go first: what is delivered under new numbers is read with them.
+    """
+    contracts = [run.catalogue[feed] for feed in feeds] if feeds else run.catalogue.everything
+    maps = [contract for contract in contracts if is_number_map(contract.feed)]
+    others = [contract for contract in contracts if not is_number_map(contract.feed)]
+    accepting = maps if accept and is_number_map(accept.feed) else others
+    records, findings = [], []
+    for some in (maps, others) if maps else (others,):
+        taken, found = _take_in(run, days, some, accept if some is accepting else None)
+        records += taken
+        findings += found
+    return records, findings
+
+
+def _take_in(
+    run: Run, days: list[date], contracts: list[Contract], accept: Request | None
+) -> tuple[list[DeliveryRecord], list[Finding]]:
     with run.timed("land and bronze"):
-        plans = _plan(run, days, feeds)
+        plans = _plan(run, days, contracts)
         if accept:
             _accept_shrink(run, accept, plans)
         judged = run.in_parallel(lambda work: read_and_judge(run, work), plans, "bronze and verdicts")
@@ -104,9 +125,16 @@ def settle_all(run: Run, judged: list[FeedRange], records: list[DeliveryRecord])
         run.ledger.append(records, [link for found in links for link in found])
 
 
-def _plan(run: Run, days: list[date], feeds: list[str] | None) -> list[FeedRange]:
-    contracts = [run.catalogue[feed] for feed in feeds] if feeds else list(run.catalogue)
-    found, faults = look_at_all(run.settings.landing, contracts, days)
+def _plan(run: Run, days: list[date], contracts: list[Contract]) -> list[FeedRange]:
+    delivered, faults = look_at_all(run.settings.landing, contracts, days)
+    number_maps, found = NumberMaps(run.lake, run.ledger), []
+    for delivery in delivered:
+        try:
+            found.append(number_maps.applied(delivery, run.catalogue[delivery.feed].read_by(delivery.mapping)))
+        except DeliveryError as error:
+            faults[delivery.feed, delivery.business_date] = error
+    # A map that was delivered once goes on: that it does not come again is no fault.
+    faults = {key: error for key, error in faults.items() if not (is_number_map(key[0]) and error.code == "C360-301")}
     plans = (
         plan_feed(
             run,

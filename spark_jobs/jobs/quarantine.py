@@ -49,7 +49,9 @@ def read_quarantine(settings: Settings, feed: str | None = None, day: date | Non
     state (`held`, `released`, `left_out`: another row of its key was released, `kept`: the release of another row made it good),
     released_by, reason, customer_id (null when nobody can say whose it is), source_file, source_row. Rows of a version that gave them no id are left out.
     """
-    return [_public(row) for row in _read_rows(settings, load_catalogue(settings.catalogue), feed, day)]
+    return [
+        _public(row) for row in _read_rows(settings, load_catalogue(settings.catalogue, settings.migrations), feed, day)
+    ]
 
 
 def read_row(settings: Settings, identity: str) -> Row:
@@ -59,7 +61,7 @@ def read_row(settings: Settings, identity: str) -> Row:
     文 for any other character. Both are null for a row of a delivery that is held as a whole. Raises ConfigurationError C360-141;
     VaultError C360-520 when its client was erased.
     """
-    catalogue = load_catalogue(settings.catalogue)
+    catalogue = load_catalogue(settings.catalogue, settings.migrations)
     row = _one(_read_rows(settings, catalogue), identity)
     shown = _public(row) | {"columns": None, "record": None}
     if row["_payload"]:
@@ -108,7 +110,7 @@ def _one(rows: Iterable[Row], identity: str) -> Row:
 
 def _read_rows(settings: Settings, catalogue: Catalogue, feed: str | None = None, day: date | None = None) -> list[Row]:
     root = Path(local_lake(settings))
-    contracts = [catalogue[feed]] if feed else list(catalogue)
+    contracts = [catalogue[feed]] if feed else catalogue.everything
     rows: list[Row] = []
     if not (root / "meta" / "deliveries").is_dir():
         return rows
@@ -308,7 +310,7 @@ def _incomplete(what: str, where: str = "") -> ConfigurationError:
 
 
 def _release_of(run: Run, row: Row, reason: str, who: str, accept: bool, texts: dict[str, str]) -> Release:
-    contract = run.catalogue[row["feed"]]
+    contract = run.catalogue[row["feed"]].read_by(_mapping_of(run, row))
     waived = _waived(contract, row, bool(texts)) if accept else []
     landed = _landed_texts(run, contract, row, texts) if texts else {}
     return Release(
@@ -316,6 +318,12 @@ def _release_of(run: Run, row: Row, reason: str, who: str, accept: bool, texts: 
         REPAIRED if texts else ACCEPTED, ",".join(waived), ",".join(sorted(texts)),
         seal_texts(run.private.vault, row["id"], landed) if texts else "", reason, who, run.number,
     )  # fmt: skip
+
+
+def _mapping_of(run: Run, row: Row) -> str:
+    """Through which mapping the row's delivery was read."""
+    record = run.ledger.record(row["feed"], date.fromisoformat(row["business_date"]))
+    return json.loads(record.detail).get("mapping", run.catalogue[row["feed"]].mapping)
 
 
 def _waived(contract: Contract, row: Row, is_repaired: bool) -> list[str]:
@@ -401,7 +409,13 @@ def _check_rows(work: FeedRange, releases: list[Release]) -> None:
             next_step="c360 quarantine show ID, then release it with other texts, or with --accept",
         )  # fmt: skip
     doubled = (
-        states(kept_rows(of_days)).groupBy(DAY, *work.contract.key).count().where("count > 1").groupBy(DAY).count().collect()
+        states(kept_rows(of_days))
+        .groupBy(DAY, *work.contract.key)
+        .count()
+        .where("count > 1")
+        .groupBy(DAY)
+        .count()
+        .collect()
     )
     if doubled:
         told = ", ".join(f"{row['count']:,} on {row[DAY]}" for row in sorted(doubled, key=lambda row: row[DAY]))

@@ -15,6 +15,7 @@ from spark_jobs.context import Run
 from spark_jobs.jobs.load import Outcome
 from spark_jobs.jobs.reconcile import problem_of
 from spark_jobs.ledger import DeliveryRecord, totals
+from spark_jobs.mappings import is_shadow
 from spark_jobs.publish.duckdb_store import current, open_published
 from spark_jobs.quality.plausible import Finding
 from spark_jobs.quality.unknown_codes import sentence, unknown_codes_of
@@ -71,11 +72,12 @@ def _by_feed(records: list[DeliveryRecord]) -> list[dict[str, Any]]:
     return [{"feed": feed} | totals([record for record in records if record.feed == feed]) for feed in feeds]
 
 
-def _problem(record: DeliveryRecord) -> dict[str, str]:
+def _problem(record: DeliveryRecord) -> dict[str, Any]:
     detail = json.loads(record.detail)
     return {
         "feed": record.feed, "business_date": record.business_date.isoformat(), "status": record.status, "code": record.code,
         "what": record.what, "where": detail.get("where", ""), "next": detail.get("next", ""),
+        "is_shadow": is_shadow(record.feed),
     }  # fmt: skip
 
 
@@ -98,8 +100,8 @@ def _published_rows(run: Run) -> dict[str, int]:
 
 
 def exit_code(summary: dict[str, Any]) -> int:
-    """3 when a gate held something, 4 when a delivery is missing, else 0."""
-    states = {problem["status"] for problem in summary["problems"]}
+    """3 when a gate held something, 4 when a delivery is missing, else 0. Nobody is woken for a shadow."""
+    states = {problem["status"] for problem in summary["problems"] if not problem.get("is_shadow")}
     return 3 if "held" in states else 4 if "missing" in states else 0
 
 

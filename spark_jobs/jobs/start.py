@@ -37,7 +37,7 @@ def start_run(settings: Settings, purpose: str, console: Console, started_at: da
     known_at = (started_at or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     with writer_lock(settings.work, purpose):
         started = time.perf_counter()
-        catalogue = load_catalogue(settings.catalogue)
+        catalogue = load_catalogue(settings.catalogue, settings.migrations)
         spark = build_session(settings)
         lake = Lake(spark, settings.lake)
         ledger = Ledger(lake, catalogue)

@@ -11,6 +11,7 @@ from rich.table import Table
 from spark_jobs.config import Settings
 from spark_jobs.errors import InfrastructureError
 from spark_jobs.io import local_folder
+from spark_jobs.mappings import is_shadow
 from spark_jobs.publish.duckdb_store import connect_delta, current
 from spark_jobs.quality.unknown_codes import sentence, unknown_codes_of
 
@@ -53,6 +54,8 @@ def read_status(settings: Settings) -> dict[str, Any]:
             for row in deliveries
             for entry in unknown_codes_of(row["feed"], row["business_date"], row.pop("detail"))
         ]
+        for row in deliveries:
+            row["is_shadow"] = is_shadow(row["feed"])
         days = []
         if (Path(root) / "meta" / "publications").is_dir():
             days = connection.execute(
@@ -74,9 +77,11 @@ def show(found: dict[str, Any], console: Console) -> None:
     table.add_column("feed", footer="published in revision")
     for day in days:
         table.add_column(day[5:], justify="center", footer=str(revisions.get(day, "–")))
-    for feed in sorted({row["feed"] for row in found["deliveries"]}):
+    for feed in sorted({row["feed"] for row in found["deliveries"]}, key=lambda feed: (is_shadow(feed), feed)):
         states = {row["business_date"]: row["status"] for row in found["deliveries"] if row["feed"] == feed}
-        table.add_row(feed, *(_MARKS.get(states.get(day, ""), "·") for day in days))
+        table.add_row(
+            f"[dim]{feed}[/]" if is_shadow(feed) else feed, *(_MARKS.get(states.get(day, ""), "·") for day in days)
+        )
     console.print(table)
     for row in found["deliveries"]:
         if row["status"] != "loaded":

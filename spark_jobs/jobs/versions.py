@@ -20,7 +20,7 @@ def read_versions(settings: Settings, feed: str, key: list[str], known_at: str |
     known_at: UTC, yyyy-mm-ddThh:mm:ssZ; what was learnt later is left out. Raises ConfigurationError C360-111 for a feed without history or a
     key of the wrong length.
     """
-    contract = load_catalogue(settings.catalogue)[feed]
+    contract = load_catalogue(settings.catalogue, settings.migrations)[feed]
     root = Path(local_lake(settings))
     if contract.mode == "event" or len(key) != len(contract.key):
         fault = (

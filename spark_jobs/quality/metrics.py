@@ -55,7 +55,7 @@ def feed_metrics(contract: Contract) -> list[str]:
 
 def day_rules(contract: Contract) -> list[PlausibleRule]:
     """All rules about figures of a feed-day: the contract's shrink limit and what its suite adds."""
-    return [*contract.shrink_limit, *plausible_rules("silver", contract.feed)]
+    return [*contract.shrink_limit, *plausible_rules("silver", contract.meant_feed)]
 
 
 def sums(frame: DataFrame, metrics: Iterable[str], where: str, among: SparkColumn | None = None) -> list[SparkColumn]:

@@ -142,7 +142,7 @@ def contract_rules(contract: Contract) -> list[Rule]:
 
 def feed_rules(contract: Contract) -> list[Rule]:
     """All rules of a feed: what its contract implies and what its suite adds."""
-    return contract_rules(contract) + suite("silver", contract.feed)
+    return contract_rules(contract) + suite("silver", contract.meant_feed)
 
 
 def suite(layer: str, table: str, folder: Path = SUITES) -> list[Rule]:

@@ -12,14 +12,13 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from spark_jobs.contracts import Column, Contract
+from spark_jobs.contracts import FULL_WIDTH, PLAIN, Column, Contract
 from spark_jobs.history import row_hash
 from spark_jobs.ingest.bronze import ORIGIN
 from spark_jobs.quality.metrics import feed_metrics, sums
 from spark_jobs.quality.rules import Rule, feed_rules
 
 _WIDE = "decimal(38,12)"
-_FULL_WIDTH, _PLAIN = "０１２３４５６７８９．－＋　", "0123456789.-+ "
 
 
 def typed_value(column: Column, raw: SparkColumn) -> SparkColumn:
@@ -28,7 +27,7 @@ def typed_value(column: Column, raw: SparkColumn) -> SparkColumn:
     Full-width digits and spaces become plain ones, outer spaces go, an empty text is null: what is equal must compare equal. A number
     with more decimals than its type holds is not readable: rounding at the door would lose money silently.
     """
-    text = F.nullif(F.trim(F.translate(raw, _FULL_WIDTH, _PLAIN)), F.lit(""))
+    text = F.nullif(F.trim(F.translate(raw, FULL_WIDTH, PLAIN)), F.lit(""))
     if column.codes:
         pairs = [F.lit(item) for pair in column.codes.items() for item in pair]
         return F.coalesce(F.try_element_at(F.create_map(*pairs), text), F.concat(F.lit("@"), text))
