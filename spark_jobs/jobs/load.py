@@ -20,8 +20,8 @@ from spark_jobs.gold.calendar import build_calendar
 from spark_jobs.gold.freshness import build_freshness
 from spark_jobs.ingest.deliveries import look_at_all
 from spark_jobs.ingest.feed import FeedRange, decide, plan_feed, read_and_judge, settle, silver_schema
-from spark_jobs.ingest.quarantine import held_rows
 from spark_jobs.ingest.numbers import NumberMaps
+from spark_jobs.ingest.quarantine import held_rows
 from spark_jobs.io import in_days
 from spark_jobs.ledger import DeliveryRecord
 from spark_jobs.mappings import is_number_map
