@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     jars: Path = Field(PROJECT / ".jars", description="where the Delta jars are kept")
     spark_master: str = Field("local[*]", description="local[*], spark://, yarn or k8s://")
     driver_memory: str = "4g"
+    driver_java_options: str = Field("", description="further options of the driver's Java, such as -XX:+UseParallelGC")
     shuffle_partitions: int = Field(2, ge=1, description="raise on a cluster")
     threads: int = Field(4, ge=1, le=32, description="feeds and tables worked on at once in the one session")
     relation_lag_trading_days: int = Field(

@@ -39,6 +39,18 @@ _TUNING = {
     "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64m",
     # Rows of few days are written as they come, without sorting them by day first.
     "spark.sql.maxConcurrentOutputFileWriters": "4",
+    # How many tasks a step has follows from its bytes, not from the cores: every task is sent the whole plan.
+    "spark.sql.files.minPartitionNum": "1",
+    "spark.sql.files.maxPartitionBytes": "16m",
+    "spark.sql.files.openCostInBytes": "262144",
+    "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+    # Every feed has code of its own, and the days and loads of a session have the same: what was compiled is kept.
+    "spark.sql.codegen.cache.maxEntries": "2000",
+    # Nobody looks at the finished queries of a session without a page, and their plans are large.
+    "spark.sql.ui.retainedExecutions": "5",
+    "spark.ui.retainedJobs": "20",
+    "spark.ui.retainedStages": "20",
+    "spark.ui.retainedTasks": "200",
     "spark.python.worker.reuse": "true",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
@@ -71,7 +83,8 @@ def build_session(settings: Settings, name: str = "c360") -> SparkSession:
         .config("spark.sql.warehouse.dir", str(scratch / "warehouse"))
         .config(
             "spark.driver.extraJavaOptions",
-            f"-Dderby.system.home={scratch} -Dlog4j2.configurationFile={LOGGING.as_uri()}",
+            f"-Dderby.system.home={scratch} -Dlog4j2.configurationFile={LOGGING.as_uri()} "
+            f"-XX:ReservedCodeCacheSize=512m {settings.driver_java_options}".strip(),
         )
     )
     with _errors_to(settings.logs / "spark.log"):

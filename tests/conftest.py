@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import date
 
@@ -12,6 +13,9 @@ import simulator
 from spark_jobs.config import Settings, load_settings
 from spark_jobs.session import build_session
 from tests.loading import LoadedBroker, load_home
+
+# Tests meet much code and little data: what is run a few times is not worth compiling twice.
+os.environ.setdefault("C360_DRIVER_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseParallelGC")
 
 SEED, CUSTOMERS, DAYS, START = 1, 120, 5, date(2026, 9, 24)
 
