@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 import traceback
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -302,6 +303,25 @@ def reconcile(
     else:
         job.show(found, console)
     raise typer.Exit(job.exit_code(found))
+
+
+@app.command()
+def dictionary(
+    mart: Annotated[str | None, typer.Option(help="only this mart")] = None,
+    xlsx: Annotated[Path | None, typer.Option(metavar="FILE", help="write it as a workbook instead")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What every column of the marts means: Chinese name, unit, default, sensitivity, owner and definition."""
+    from spark_jobs.jobs.dictionary import export, of_mart, show
+    from spark_jobs.publish.dictionary import read_dictionary
+
+    found = of_mart(read_dictionary(), mart)
+    if xlsx:
+        export(found, xlsx, console)
+    elif as_json:
+        print(json.dumps([asdict(entry) for entry in found], ensure_ascii=False, indent=2))
+    else:
+        show(found, console)
 
 
 @app.command()

@@ -17,6 +17,7 @@ from spark_jobs.contracts import load_catalogue
 from spark_jobs.errors import C360Error
 from spark_jobs.ingest.deliveries import delivered_days
 from spark_jobs.ingest.vault import load_keys
+from spark_jobs.publish.dictionary import read_dictionary
 from spark_jobs.publish.duckdb_store import connect_delta
 from spark_jobs.quality.rules import SUITES, suite
 from spark_jobs.reconcile.checks import load_checks
@@ -29,7 +30,7 @@ def examine(settings: Settings) -> list[dict[str, Any]]:
     """One finding per check: name, ok, detail. Never raises for what it checks."""
     checks: list[tuple[str, Callable[[Settings], str]]] = [
         ("Java", _java), ("jars", _jars), ("feed contracts", _contracts), ("rules", _rules),
-        ("reconciliation", _reconciliation), ("keys", _keys),
+        ("reconciliation", _reconciliation), ("dictionary", _dictionary), ("keys", _keys),
         ("trading calendar", _calendar), ("DuckDB Delta extension", _duckdb), ("disk", _disk), ("landing", _landing),
     ]  # fmt: skip
     findings = []
@@ -68,6 +69,10 @@ def _rules(settings: Settings) -> str:
 
 def _reconciliation(settings: Settings) -> str:
     return f"{len(load_checks(load_catalogue(settings.catalogue, settings.migrations)))} checks"
+
+
+def _dictionary(settings: Settings) -> str:
+    return f"{len(read_dictionary())} columns"
 
 
 def _keys(settings: Settings) -> str:

@@ -27,6 +27,7 @@ from spark_jobs.ledger import DeliveryRecord
 from spark_jobs.mappings import is_number_map
 from spark_jobs.publish import duckdb_store
 from spark_jobs.publish.candidate import MARTS, build_candidate, candidate_name, drop_candidate
+from spark_jobs.publish.dictionary import read_dictionary
 from spark_jobs.publish.revisions import add_revision, expected_rows, next_revision, record_publication
 from spark_jobs.quality.approvals import Request
 from spark_jobs.quality.gates import broken_days, must_agree, run_gate
@@ -58,6 +59,7 @@ def load(run: Run, days: list[date], feeds: list[str] | None = None, accept: Req
     outcome = Outcome()
     duckdb_store.check_lake(run.lake.root)
     checks = load_checks(run.catalogue)
+    read_dictionary()
     outcome.records, outcome.findings = take_in(run, days, feeds, accept)
     outcome.blocked = {day: feeds for day in run.ledger.days() if (feeds := run.ledger.blocking(day))}
     buildable = _until_first_blocked(run)

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import SparkSession
 
-from spark_jobs.config import PROJECT, Settings
+from spark_jobs.config import Settings
 from spark_jobs.context import Run
 from spark_jobs.errors import GateError
 from spark_jobs.gold.tables import TABLES
+from spark_jobs.publish.dictionary import DBT_PROJECT
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
 
-DBT_PROJECT = PROJECT / "dbt_project"
 MARTS = {
     "mart_customer_profile": "as_of_date",
     "mart_customer_account": "as_of_date",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import simulator
+from spark_jobs.publish.dictionary import read_dictionary
 from spark_jobs.publish.duckdb_store import open_published
 from tests.leaks import find_leaks
 from tests.loading import load_home
@@ -70,3 +71,16 @@ def test_the_commission_marts_sum_to_the_same_firm_total(broker):
             "(select sum(account_branch_net_commission_amount) from mart_commission_branch_month)"
         ).fetchone()
     assert len(set(totals)) == 1 and totals[0] != 0, totals
+
+
+def test_the_published_columns_are_those_of_the_dictionary_and_as_full_as_it_says(broker):
+    with open_published(broker.settings.published) as connection:
+        published = connection.execute(
+            "select table_name, column_name from duckdb_columns() where table_name like 'mart_%' order by table_name, column_index"
+        ).fetchall()
+        entries = read_dictionary()
+        assert sorted(published) == sorted((entry.mart, entry.column) for entry in entries)
+        for entry in entries:
+            nulls = f"select count(*) from {entry.mart} where {entry.column} is null"
+            if entry.default != "null":
+                assert connection.execute(nulls).fetchone() == (0,), f"{entry.mart}.{entry.column}"
