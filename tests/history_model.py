@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -170,8 +171,7 @@ class Frames:
     edges: dict[str, pa.Table] = field(default_factory=dict)
 
     def read(self, layer: str, name: str, days: list[date] | None = None) -> DataFrame:
-        wanted = [table for day, table in self.slices.items() if days is None or day in days]
-        return self.spark.createDataFrame(pa.concat_tables(wanted, promote_options="default"))
+        return self._frame(table for day, table in self.slices.items() if days is None or day in days)
 
     def replace_days(self, frame: DataFrame, layer: str, name: str, days: list[date], metadata: dict) -> None:
         self.slices |= _split(frame, DAY, days)
@@ -181,7 +181,11 @@ class Frames:
         self.edges |= _split(frame, "_edge", edges)
 
     def changes(self) -> DataFrame:
-        return self.spark.createDataFrame(pa.concat_tables(self.edges.values(), promote_options="default"))
+        return self._frame(self.edges.values())
+
+    def _frame(self, tables: Iterable[pa.Table]) -> DataFrame:
+        # One chunk: Spark reads an Arrow table up to its first empty chunk.
+        return self.spark.createDataFrame(pa.concat_tables(tables, promote_options="default").combine_chunks())
 
 
 def _split(frame: DataFrame, column: str, values: list) -> dict[Any, pa.Table]:

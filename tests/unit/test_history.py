@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from spark_jobs import history
 from spark_jobs.history import build_slices, carry_columns, fetch_changes, find_changes, intervals, row_hash
+from spark_jobs.io import Lake
 
 DAYS = [date(2026, 1, 5) + timedelta(days=offset) for offset in range(4)]
 SCHEMA = "business_date date, key string, value string, deleted boolean"
@@ -179,3 +180,17 @@ def test_a_column_that_is_new_and_empty_is_no_change(spark):
     old, new = (row_hash(["key"]), row_hash(["key", "value"]))
     (row,) = spark.createDataFrame([("x", None)], "key string, value string").select(old.alias("old"), new.alias("new")).collect()  # fmt: skip
     assert row.old == row.new
+
+
+def test_the_sums_taken_while_slices_are_written_are_those_of_what_was_written(spark, tmp_path, monkeypatch):
+    """The third day is empty; before anything is written there are no sums, and nobody waits for them for ever."""
+    slices = slices_of(spark, {DAYS[0]: {"x": "a", "y": None}, DAYS[1]: {"x": "b"}})
+    observed, sums = history.observed_fingerprints(slices, DAYS[:3])
+    with monkeypatch.context() as patience:
+        patience.setattr(history, "_PATIENCE", 0.1)
+        assert sums() == {}
+    lake = Lake(spark, str(tmp_path))
+    lake.replace_days(observed, "silver", "things", DAYS[:3], {})
+    found = sums()
+    assert found == history.fingerprints(lake.read("silver", "things"), DAYS[:3])
+    assert [history.rows_of(found[day]) for day in DAYS[:3]] == [2, 1, 0]

@@ -75,3 +75,8 @@ def test_the_model_notices(spark, monkeypatch, name):
     break_line(monkeypatch, *line)
     with pytest.raises(AssertionError, match="as known at"):
         check(spark, plan_of(kind))
+
+
+def test_sums_that_spark_loses_are_taken_from_what_was_written(spark, monkeypatch):
+    monkeypatch.setattr(history, "_PATIENCE", 0)
+    check(spark, plan_of("incremental"))
