@@ -37,8 +37,6 @@ _TUNING = {
     "spark.sql.adaptive.enabled": "true",
     # Sides of a join that fit into memory are not sorted; what is larger still is.
     "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64m",
-    # A load has hundreds of queries; what was compiled for one is kept for the next of its kind.
-    "spark.sql.codegen.cache.maxEntries": "2000",
     # Rows of few days are written as they come, without sorting them by day first.
     "spark.sql.maxConcurrentOutputFileWriters": "4",
     # How many tasks a step has follows from its bytes, not from the cores: every task is sent the whole plan.
