@@ -108,12 +108,13 @@ def repeated(values: pa.ChunkedArray) -> int:
 def lookup(new: pa.ChunkedArray, old: pa.ChunkedArray) -> pa.Table:
     """(number, known_number): every new number with the old one, and with null every old number that is not a new one too."""
     only_old = old.filter(pc.invert(pc.is_in(old, value_set=pc.unique(new))))
+    # In one piece: Spark takes a table over only as far as its first empty chunk.
     return pa.table(
         {
             "number": pa.chunked_array([*new.chunks, *only_old.chunks], pa.string()),
             "known_number": pa.chunked_array([*old.chunks, pa.nulls(len(only_old), pa.string())], pa.string()),
         }
-    )
+    ).combine_chunks()
 
 
 def translate(batch: pa.Table, kinds: Mapping[str, str], numbers: Numbers | None) -> pa.Table:
