@@ -18,7 +18,7 @@ load: .venv/.ready ## simulate a small broker, load five trading days, publish, 
 	@[ -d landing ] || $(C360) simulate --customers $(CUSTOMERS) --days $(DAYS) --seed $(SEED)
 	@C360_SETUP_SECONDS=$$(cat .venv/.ready) $(C360) load --introduce
 
-test: .venv/.ready ## run all tests (under 25 minutes on 2 cores)
+test: .venv/.ready ## run all tests but the long ones
 	@.venv/bin/pytest -q -m "not acceptance"
 
 acceptance: .venv/.ready ## run the long checks: all seeds and days
