@@ -125,7 +125,7 @@ def _read_staged(
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{deliveries[0][0].business_date}.parquet"
     batches = [
-        _tokenised(contract, delivery.business_date, batch, delivery.numbers, private)
+        _tokenised(contract, delivery.business_date, batch, private, delivery.numbers)
         for delivery, _ in deliveries
         for batch in _decoded(contract, delivery)
     ]
@@ -154,7 +154,7 @@ def _decoded(contract: Contract, delivery: Delivery) -> Iterator[pa.Table]:
 
 
 def _tokenised(
-    contract: Contract, as_of: date, batch: pa.Table, numbers: Numbers | None, private: PrivateMeans
+    contract: Contract, as_of: date, batch: pa.Table, private: PrivateMeans, numbers: Numbers | None = None
 ) -> pa.Table:
     """The batch under our names, numbers as history knows them, personal values replaced.
 

@@ -159,7 +159,7 @@ def test_every_full_feed_has_a_limit():
 def judged(days_at_once: list[list[int]], approved: frozenset[int] = frozenset()) -> list[tuple[int, bool]]:
     """(position, held) of a feed's days, taken in ranges; a day's digest is its position."""
     rows = [1000, 1000, 1000, 400, 990, 400, 400, 380]
-    contract = SimpleNamespace(feed="f", shrink_limit=shrink_rules(LIMIT)[:1])
+    contract = SimpleNamespace(feed="f", meant_feed="f", shrink_limit=shrink_rules(LIMIT)[:1])
     known: dict[date, dict[str, Decimal]] = {}
     run = SimpleNamespace(
         metrics=SimpleNamespace(history=lambda layer, table: known),
