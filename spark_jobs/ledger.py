@@ -60,6 +60,11 @@ class DeliveryRecord:
         """Names what the day rests on: the delivered bytes, and what people released into them."""
         return f"{self.digest}+{self.releases}" if self.releases else self.digest
 
+    @property
+    def mapping(self) -> str:
+        """Through which mapping the day was read; empty for the contract's own columns."""
+        return json.loads(self.detail).get("mapping", "")
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"business_date": self.business_date.isoformat()}
 

@@ -51,6 +51,9 @@ _TUNING = {
     "spark.ui.retainedJobs": "20",
     "spark.ui.retainedStages": "20",
     "spark.ui.retainedTasks": "200",
+    # Else every frame that is kept clones the session, and every column asks the JVM four times where in the code it was made.
+    "spark.sql.sources.bucketing.autoBucketedScan.enabled": "false",
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
     "spark.python.worker.reuse": "true",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",

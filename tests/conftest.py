@@ -32,6 +32,15 @@ def spark(settings: Settings) -> Iterator[SparkSession]:
     session.stop()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def forget_tables() -> Iterator[None]:
+    """Delta keeps the plans of every table it has read for an hour, some megabytes each: those of a module go with it."""
+    yield
+    if session := SparkSession.getActiveSession():
+        session._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+        session.catalog.clearCache()
+
+
 @pytest.fixture(scope="session")
 def broker(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> LoadedBroker:
     home = tmp_path_factory.mktemp("broker")

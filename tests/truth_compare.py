@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+
+from spark_jobs.config import Settings
+from spark_jobs.publish.duckdb_store import connect_delta, current
+
+SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -140,3 +146,22 @@ def differences(truth: dict[tuple, dict], answer: dict[tuple, dict]) -> Iterator
         for name, expected in truth[key].items():
             if answer[key][name] != expected:
                 yield f"{key} {name}: truth {expected}, warehouse {answer[key][name]}"
+
+
+def connect_published(settings: Settings) -> duckdb.DuckDBPyConnection:
+    """The published marts under their own names, on a connection that also reads Delta."""
+    connection = connect_delta()
+    connection.execute(f"attach '{current(settings.published).file}' as published (read_only)")
+    connection.execute("use published")
+    return connection
+
+
+def must_equal_truth(settings: Settings, file: str) -> None:
+    """Every row and value that the claim `file` speaks of is what the broker's events say; names the first that are not."""
+    claim = CLAIMS[file]
+    truth = read_truth(settings.home / "truth", claim)
+    assert truth, f"an empty truth proves nothing: {file}"
+    with connect_published(settings) as connection:
+        answer = read_answer(connection, settings.lake, claim)
+    found = list(itertools.islice(differences(truth, answer), SHOWN))
+    assert not found, "\n".join([file, *found])

@@ -106,7 +106,7 @@ def _known_delivery(record: DeliveryRecord) -> Delivery:
         {name: Decimal(value) for name, value in detail["stated"].items()},
         record.digest,
         Drift(tuple(detail["absent"]), tuple(detail["added"])),
-        detail.get("mapping", ""),
+        record.mapping,
     )
 
 
@@ -155,8 +155,7 @@ def _judged(run: Run, work: FeedRange, days: set[date]) -> DataFrame:
     new = {delivery.business_date: delivery.mapping for delivery, _ in work.new}
     by_mapping: dict[str, list[date]] = {}
     for day in sorted(days):
-        record = run.ledger.record(contract.feed, day)
-        mapping = new[day] if day in new else json.loads(record.detail).get("mapping", contract.mapping)
+        mapping = new[day] if day in new else run.ledger.record(contract.feed, day).mapping
         by_mapping.setdefault(mapping, []).append(day)
     bronze = run.lake.read("bronze", contract.feed, sorted(days))
     rows = run.releases.lay_over(bronze, contract.feed, run.private.vault)

@@ -310,7 +310,8 @@ def _incomplete(what: str, where: str = "") -> ConfigurationError:
 
 
 def _release_of(run: Run, row: Row, reason: str, who: str, accept: bool, texts: dict[str, str]) -> Release:
-    contract = run.catalogue[row["feed"]].read_by(_mapping_of(run, row))
+    record = run.ledger.record(row["feed"], date.fromisoformat(row["business_date"]))
+    contract = run.catalogue[row["feed"]].read_by(record.mapping)
     waived = _waived(contract, row, bool(texts)) if accept else []
     landed = _landed_texts(run, contract, row, texts) if texts else {}
     return Release(
@@ -318,12 +319,6 @@ def _release_of(run: Run, row: Row, reason: str, who: str, accept: bool, texts: 
         REPAIRED if texts else ACCEPTED, ",".join(waived), ",".join(sorted(texts)),
         seal_texts(run.private.vault, row["id"], landed) if texts else "", reason, who, run.number,
     )  # fmt: skip
-
-
-def _mapping_of(run: Run, row: Row) -> str:
-    """Through which mapping the row's delivery was read."""
-    record = run.ledger.record(row["feed"], date.fromisoformat(row["business_date"]))
-    return json.loads(record.detail).get("mapping", run.catalogue[row["feed"]].mapping)
 
 
 def _waived(contract: Contract, row: Row, is_repaired: bool) -> list[str]:

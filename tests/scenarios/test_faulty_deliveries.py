@@ -12,9 +12,9 @@ import pytest
 
 import simulator
 from simulator.faults import Planted, plant
-from spark_jobs.publish.duckdb_store import connect_delta, current
+from spark_jobs.publish.duckdb_store import connect_delta
 from tests.loading import LoadedBroker, load_home
-from tests.truth_compare import CLAIMS, differences, read_answer, read_truth
+from tests.truth_compare import CLAIMS, connect_published, must_equal_truth
 
 # The whole file is refused; the last day has them.
 FILE_FAULTS = {
@@ -159,11 +159,8 @@ def test_what_is_mended_is_as_if_it_had_never_been_bad(night):
     assert second.summary["published"] == [bad_day.isoformat(), last_day.isoformat()]
     assert second.summary["problems"] == []
     assert second.summary["rows"]["rows_quarantined"] == 0
-    connection = connect_delta()
-    connection.execute(f"attach '{current(second.settings.published).file}' as published (read_only)")
-    connection.execute("use published")
-    for claim in CLAIMS.values():
-        truth = read_truth(night.home / "truth", claim)
-        assert not list(differences(truth, read_answer(connection, second.settings.lake, claim)))[:10], claim.file
-    revisions = connection.execute("select business_date, revision from publication order by 1").fetchall()
+    for file in CLAIMS:
+        must_equal_truth(second.settings, file)
+    with connect_published(second.settings) as connection:
+        revisions = connection.execute("select business_date, revision from publication order by 1").fetchall()
     assert revisions == [(bad_day, 3), (last_day, 3)]
