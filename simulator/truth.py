@@ -12,12 +12,13 @@ from pathlib import Path
 from simulator.events import EventLog
 from simulator.truth_assets import Assets, Holding, maintenance_ratio, margin_tier, risk_degree, value_account
 from simulator.truth_averages import RunningAverages
+from simulator.truth_behaviour import RunningProfits, RunningTurnover, asset_band
 from simulator.truth_commission import CommissionMonths, Fees, fees_by_account, pay_ratios
 from simulator.truth_customers import CustomerRegistry, CustomersOfDay
 from simulator.truth_files import TruthFiles
-from simulator.truth_flows import cash_flow_rows
+from simulator.truth_flows import brought_by_account, cash_flow_rows
 from simulator.truth_market import Market, read_market
-from simulator.truth_money import CENT
+from simulator.truth_money import CENT, ZERO
 from simulator.truth_state import AccountKey, BrokerState
 
 DECIMAL_CONTEXT = Context(prec=60, rounding=ROUND_HALF_UP)
@@ -40,6 +41,8 @@ class _TruthRun:
         self._state = BrokerState()
         self._registry = CustomerRegistry()
         self._averages = RunningAverages(event_log.dates)
+        self._turnover = RunningTurnover()
+        self._profits = RunningProfits()
         self._months = CommissionMonths()
         self._last_trade_dates: dict[str, dt.date] = {}
 
@@ -63,6 +66,11 @@ class _TruthRun:
         assets_of_customer = _sum_by_customer(customers, assets)
         totals = {customer_id: sums.total for customer_id, sums in assets_of_customer.items()}
         self._averages.add_day(business_date, totals)
+        turnover = {key: amounts.turnover for key, amounts in fees.items()}
+        self._turnover.add_day(business_date, _amounts_by_customer(customers, turnover))
+        brought = brought_by_account(self._log, business_date, market) if previous_date else {}
+        net_assets = {customer_id: sums.net for customer_id, sums in assets_of_customer.items()}
+        self._profits.add_day(business_date, net_assets, _amounts_by_customer(customers, brought))
         if previous_date:
             self._months.add_day(business_date, state, fees, ratios)
             self._write_commission(business_date, customers, fees)
@@ -93,6 +101,9 @@ class _TruthRun:
                 customer_id,
                 *profile,
                 self._last_trade_dates.get(customer_id),
+                *self._turnover.of(customer_id),
+                *self._profits.of(customer_id),
+                asset_band(self._averages.of_month(customer_id).amount),
                 *assets_of_customer[customer_id].cells(),
                 *self._averages.of_20_days(customer_id),
                 *self._averages.of_month(customer_id),
@@ -145,6 +156,15 @@ def _sum_by_customer(customers: CustomersOfDay, assets: dict[AccountKey, Assets]
     sums = dict.fromkeys(customers.profiles, Assets())
     for key, customer_id in customers.customer_of_account.items():
         sums[customer_id] = sums[customer_id].plus(assets[key])
+    return sums
+
+
+def _amounts_by_customer(customers: CustomersOfDay, amounts: dict[AccountKey, Decimal]) -> dict[str, Decimal]:
+    """Sums over the accounts of a customer; accounts without a customer are left out."""
+    sums: dict[str, Decimal] = {}
+    for key, amount in amounts.items():
+        if customer_id := customers.customer_of_account.get(key):
+            sums[customer_id] = sums.get(customer_id, ZERO) + amount
     return sums
 
 

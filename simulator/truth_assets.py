@@ -30,6 +30,10 @@ class Assets(NamedTuple):
         """Everything owned; no debt in it."""
         return self.cash + self.securities + self.in_transit + self.fund + self.credit_asset + self.option_equity
 
+    @property
+    def net(self) -> Decimal:
+        return self.total - self.credit_debt
+
     def plus(self, other: Assets) -> Assets:
         return Assets(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
@@ -40,7 +44,7 @@ class Assets(NamedTuple):
             self.credit_asset - self.credit_debt,
             self.option_equity,
             self.total,
-            self.total - self.credit_debt,
+            self.net,
         )
 
 

@@ -7,7 +7,9 @@ from collections import defaultdict
 from decimal import Decimal
 
 from simulator import events
+from simulator.truth_market import Market
 from simulator.truth_money import ZERO
+from simulator.truth_state import AccountKey
 
 # The option counter delivers balances and fills but no cash journal.
 LINES_WITH_JOURNAL = ("normal", "credit")
@@ -43,6 +45,17 @@ _BUSINESSES_OF_CLASS = {
     ),
 }
 FLOW_CLASS = {business: name for name, businesses in _BUSINESSES_OF_CLASS.items() for business in businesses}
+
+CLIENT_CLASSES = ("client_in", "client_out")
+
+
+def brought_by_account(event_log: events.EventLog, business_date: dt.date, market: Market) -> dict[AccountKey, Decimal]:
+    """What clients brought in less what they took out, in CNY; every movement is converted on its own."""
+    sums: dict[AccountKey, Decimal] = defaultdict(lambda: ZERO)
+    for event in event_log.events_of(business_date, events.CashMoved):
+        if event.line in LINES_WITH_JOURNAL and FLOW_CLASS.get(event.business) in CLIENT_CLASSES:
+            sums[event.line, event.account_id] += market.to_cny(event.amount, event.currency_code)
+    return sums
 
 
 def cash_flow_rows(event_log: events.EventLog, business_date: dt.date) -> list[tuple]:

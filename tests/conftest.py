@@ -14,7 +14,7 @@ from spark_jobs.config import Settings, load_settings
 from spark_jobs.session import build_session
 from tests.loading import LoadedBroker, load_home
 
-# Tests meet much code and little data: what is run a few times is not worth compiling twice.
+# Tests meet much code and little data: what is run a few times is not worth compiling twice, or at all.
 os.environ.setdefault("C360_DRIVER_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseParallelGC")
 
 SEED, CUSTOMERS, DAYS, START = 1, 120, 5, date(2026, 9, 24)
@@ -28,6 +28,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture(scope="session")
 def spark(settings: Settings) -> Iterator[SparkSession]:
     session = build_session(settings, "tests")
+    session.conf.set("spark.sql.codegen.wholeStage", "false")
+    session.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
     yield session
     session.stop()
 

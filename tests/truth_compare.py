@@ -44,7 +44,8 @@ CLAIMS = {
             "customers",
             ("business_date", "customer_id"),
             "select as_of_date as business_date, customer_id, customer_kind, branch_id, main_staff_employee_id, risk_level, "
-            "risk_test_expiry_date, identity_expiry_date, last_trade_date, "
+            "risk_test_expiry_date, identity_expiry_date, last_trade_date, turnover_30d_amount, turnover_90d_amount, turnover_365d_amount, "
+            "day_profit_amount, month_profit_amount, year_profit_amount, month_net_asset_change_amount, asset_band, "
             f"{_ASSETS}, average_20d_sum_amount, average_20d_days, average_20d_asset_amount, month_average_sum_amount, "
             "month_average_days, month_average_asset_amount from mart_customer_profile",
         ),

@@ -21,13 +21,16 @@ from spark_jobs.quality.rules import Rule, feed_rules
 _WIDE = "decimal(38,12)"
 
 
-def typed_value(column: Column, raw: SparkColumn) -> SparkColumn:
-    """The delivered text as the contract's type, canonical; null when it cannot be read as such.
+def plain_text(raw: SparkColumn) -> SparkColumn:
+    """The delivered text as it is compared: full-width digits and spaces become plain ones, outer spaces go, an empty text is null."""
+    return F.nullif(F.trim(F.translate(raw, FULL_WIDTH, PLAIN)), F.lit(""))
 
-    Full-width digits and spaces become plain ones, outer spaces go, an empty text is null: what is equal must compare equal. A number
-    with more decimals than its type holds is not readable: rounding at the door would lose money silently.
+
+def typed_value(column: Column, text: SparkColumn) -> SparkColumn:
+    """A plain text as the contract's type, canonical, so that what is equal compares equal; null when it cannot be read as such.
+
+    A number with more decimals than its type holds is not readable: rounding at the door would lose money silently.
     """
-    text = F.nullif(F.trim(F.translate(raw, FULL_WIDTH, PLAIN)), F.lit(""))
     if column.codes:
         pairs = [F.lit(item) for pair in column.codes.items() for item in pair]
         return F.coalesce(F.try_element_at(F.create_map(*pairs), text), F.concat(F.lit("@"), text))
@@ -58,14 +61,15 @@ def with_verdicts(bronze: DataFrame, contract: Contract) -> DataFrame:
     waived = ["_waived"] if "_waived" in bronze.columns else []
     derived = [name for column in contract.personal_columns for name in column.derived_names]
     raw = [column.name for column in contract.plain_columns]
-    typed = bronze.select(
-        "business_date",
-        "_delivery_number",
-        *ORIGIN,
-        *waived,
+    as_is = ["business_date", "_delivery_number", *ORIGIN, *waived, *derived]
+    # Texts first, in a step of their own: what reads them names them several times, and a plan would repeat the whole way to them.
+    texts = bronze.select(
+        *as_is, *(plain_text(F.col(name)).alias(name) for name in raw), F.struct(*raw, *derived).alias("_raw")
+    )
+    typed = texts.select(
+        *as_is,
         *(typed_value(column, F.col(column.name)).alias(column.name) for column in contract.plain_columns),
-        *derived,
-        F.struct(*raw, *derived).alias("_raw"),
+        "_raw",
     ).select(
         "*",
         row_hash(contract.tracked_fields).alias("_row_hash"),

@@ -16,7 +16,19 @@ SEEDS = (11, 12, 13)
 CUSTOMERS, DAYS, START = 60, 60, date(2025, 12, 1)
 
 _AVERAGED = "models/intermediate/customers/int_customers_averaged.sql"
+_TURNED_OVER = "models/intermediate/customers/int_customers_turned_over.sql"
+_PROFITED = "models/intermediate/customers/int_customers_profited.sql"
 LONG_MUTANTS = (
+    Mutant(
+        "turnover_sums_31_days", _TURNED_OVER, "range between 29 preceding", "range between 30 preceding", "customers"
+    ),
+    Mutant(
+        "month_profit_begins_a_month_early",
+        _PROFITED,
+        "trunc(loaded_days.trading_date, 'MM')",
+        "add_months(trunc(loaded_days.trading_date, 'MM'), -1)",
+        "customers",
+    ),
     Mutant(
         "month_average_stops_at_the_last_trading_day",
         _AVERAGED,

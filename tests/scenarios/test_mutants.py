@@ -59,6 +59,13 @@ _MAIN_ACCOUNTS_ONLY = """
 
 MUTANTS = (
     Mutant(
+        "what_was_taken_out_is_a_loss",
+        "models/intermediate/customers/int_customers_profited.sql",
+        "flow_class in ('client_in', 'client_out')",
+        "flow_class = 'client_in'",
+        "customers",
+    ),
+    Mutant(
         "net_commission_leaves_out_other_fees",
         f"{MARTS_FOLDER}/commissions/mart_commission_customer_day.sql",
         "sum(net_commission_amount)",

@@ -13,13 +13,8 @@ from pyspark.sql import SparkSession
 from tests.history_model import KINDS, check, make_plan
 
 FOUR_DAYS = list(itertools.permutations(range(4)))
-# What a plan costs is the making of its queries: some hundred rows need no code of their own, and no second partition.
-SMALL = {
-    "spark.sql.adaptive.enabled": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.shuffle.partitions": "1",
-}
+# What a plan costs is the making of its queries: some hundred rows need no second partition.
+SMALL = {"spark.sql.adaptive.enabled": "false", "spark.sql.shuffle.partitions": "1"}
 
 
 @pytest.fixture

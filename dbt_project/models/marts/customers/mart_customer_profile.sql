@@ -10,6 +10,14 @@ last_trades as (
     select * from {{ ref('int_customers_last_traded') }}
 ),
 
+turnovers as (
+    select * from {{ ref('int_customers_turned_over') }}
+),
+
+profits as (
+    select * from {{ ref('int_customers_profited') }}
+),
+
 main_staff as (
     select * from {{ ref('int_main_staff_chosen') }}
 ),
@@ -74,7 +82,15 @@ final as (
         averages.month_average_sum_amount,
         averages.month_average_days,
         averages.month_average_asset_amount,
+        {{ band_of('averages.month_average_asset_amount', var('asset_bands')) }} as asset_band,
         last_trades.last_trade_date,
+        turnovers.turnover_30d_amount,
+        turnovers.turnover_90d_amount,
+        turnovers.turnover_365d_amount,
+        profits.day_profit_amount,
+        profits.month_profit_amount,
+        profits.year_profit_amount,
+        profits.month_net_asset_change_amount,
         customers.risk_level,
         customers.risk_test_expiry_date,
         datediff(customers.risk_test_expiry_date, customers.business_date) as risk_test_expiry_days,
@@ -103,6 +119,14 @@ final as (
         on
             customers.customer_id = last_trades.customer_id
             and customers.business_date = last_trades.business_date
+    left join turnovers
+        on
+            customers.customer_id = turnovers.customer_id
+            and customers.business_date = turnovers.business_date
+    left join profits
+        on
+            customers.customer_id = profits.customer_id
+            and customers.business_date = profits.business_date
     left join main_staff
         on
             customers.customer_id = main_staff.customer_id
