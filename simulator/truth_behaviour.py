@@ -89,9 +89,10 @@ class RunningProfits:
         self._date = business_date
 
     def of(self, customer_id: str) -> Profits:
-        def since(base: _Base, is_net: bool = True) -> Decimal:
-            change = self._now.net_assets.get(customer_id, ZERO) - base.net_assets.get(customer_id, ZERO)
-            brought = self._now.brought.get(customer_id, ZERO) - base.brought.get(customer_id, ZERO)
-            return change - brought if is_net else change
+        def change(base: _Base) -> Decimal:
+            return self._now.net_assets.get(customer_id, ZERO) - base.net_assets.get(customer_id, ZERO)
 
-        return Profits(since(self._day), since(self._month), since(self._year), since(self._month, is_net=False))
+        def profit(base: _Base) -> Decimal:
+            return change(base) - (self._now.brought.get(customer_id, ZERO) - base.brought.get(customer_id, ZERO))
+
+        return Profits(profit(self._day), profit(self._month), profit(self._year), change(self._month))

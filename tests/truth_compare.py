@@ -157,12 +157,16 @@ def connect_published(settings: Settings) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def must_equal_truth(settings: Settings, file: str) -> None:
-    """Every row and value that the claim `file` speaks of is what the broker's events say; names the first that are not."""
+def first_differences(settings: Settings, file: str, connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The first differences between the truth of a broker and what the claim `file` gives on `connection`."""
     claim = CLAIMS[file]
     truth = read_truth(settings.home / "truth", claim)
     assert truth, f"an empty truth proves nothing: {file}"
+    return list(itertools.islice(differences(truth, read_answer(connection, settings.lake, claim)), SHOWN))
+
+
+def must_equal_truth(settings: Settings, file: str) -> None:
+    """Every row and value that the claim `file` speaks of is what the broker's events say; names the first that are not."""
     with connect_published(settings) as connection:
-        answer = read_answer(connection, settings.lake, claim)
-    found = list(itertools.islice(differences(truth, answer), SHOWN))
+        found = first_differences(settings, file, connection)
     assert not found, "\n".join([file, *found])

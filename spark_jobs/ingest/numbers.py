@@ -142,7 +142,7 @@ def translate_frame(frame: DataFrame, kinds: Mapping[str, str], numbers: Numbers
             "_parse_error": F.when(is_reused, F.lit(REUSED)).otherwise(F.col("_parse_error")),
         }
         # A number stands in the map once, so no row is doubled.
-        frame = frame.join(F.broadcast(known), _plain_column(F.col(column)) == F.col("_number"), how="left").select(
+        frame = frame.join(F.broadcast(known), plain_column(F.col(column)) == F.col("_number"), how="left").select(
             *(changed[name].alias(name) if name in changed else F.col(f"`{name}`") for name in frame.columns)
         )
     return frame
@@ -156,5 +156,6 @@ def _plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.utf8_trim(values, " ")
 
 
-def _plain_column(text: SparkColumn) -> SparkColumn:
+def plain_column(text: SparkColumn) -> SparkColumn:
+    """A text with plain digits and spaces in place of full-width ones, and without those around it."""
     return F.trim(F.translate(text, FULL_WIDTH, PLAIN))

@@ -12,18 +12,14 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from spark_jobs.contracts import FULL_WIDTH, PLAIN, Column, Contract
+from spark_jobs.contracts import Column, Contract
 from spark_jobs.history import row_hash
 from spark_jobs.ingest.bronze import ORIGIN
+from spark_jobs.ingest.numbers import plain_column
 from spark_jobs.quality.metrics import feed_metrics, sums
 from spark_jobs.quality.rules import Rule, feed_rules
 
 _WIDE = "decimal(38,12)"
-
-
-def plain_text(raw: SparkColumn) -> SparkColumn:
-    """The delivered text as it is compared: full-width digits and spaces become plain ones, outer spaces go, an empty text is null."""
-    return F.nullif(F.trim(F.translate(raw, FULL_WIDTH, PLAIN)), F.lit(""))
 
 
 def typed_value(column: Column, text: SparkColumn) -> SparkColumn:
@@ -62,9 +58,11 @@ def with_verdicts(bronze: DataFrame, contract: Contract) -> DataFrame:
     derived = [name for column in contract.personal_columns for name in column.derived_names]
     raw = [column.name for column in contract.plain_columns]
     as_is = ["business_date", "_delivery_number", *ORIGIN, *waived, *derived]
-    # Texts first, in a step of their own: what reads them names them several times, and a plan would repeat the whole way to them.
+    # An empty text is null. Texts first, in a step of their own: what reads them names them several times, and a plan would repeat the whole way to them.
     texts = bronze.select(
-        *as_is, *(plain_text(F.col(name)).alias(name) for name in raw), F.struct(*raw, *derived).alias("_raw")
+        *as_is,
+        *(F.nullif(plain_column(F.col(name)), F.lit("")).alias(name) for name in raw),
+        F.struct(*raw, *derived).alias("_raw"),
     )
     typed = texts.select(
         *as_is,

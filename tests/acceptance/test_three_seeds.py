@@ -23,10 +23,10 @@ LONG_MUTANTS = (
         "turnover_sums_31_days", _TURNED_OVER, "range between 29 preceding", "range between 30 preceding", "customers"
     ),
     Mutant(
-        "month_profit_begins_a_month_early",
+        "profit_of_month_and_year_begins_a_month_early",
         _PROFITED,
-        "trunc(loaded_days.trading_date, 'MM')",
-        "add_months(trunc(loaded_days.trading_date, 'MM'), -1)",
+        "trunc(loaded_days.trading_date, '{{ unit }}')",
+        "add_months(trunc(loaded_days.trading_date, '{{ unit }}'), -1)",
         "customers",
     ),
     Mutant(

@@ -6,7 +6,6 @@ the SQL of all of them; each mart is then computed over the loaded broker's gold
 
 from __future__ import annotations
 
-import itertools
 import re
 import shutil
 from collections.abc import Iterable
@@ -22,7 +21,7 @@ from spark_jobs.gold.tables import TABLES
 from spark_jobs.io import Lake
 from spark_jobs.publish.candidate import DBT_PROJECT, MONTH_MARTS, run_dbt
 from spark_jobs.publish.duckdb_store import open_published
-from tests.truth_compare import CLAIMS, differences, read_answer, read_truth
+from tests.truth_compare import CLAIMS, first_differences
 
 COMMISSIONS, CUSTOMERS = "models/intermediate/commissions", "models/intermediate/customers"
 MARTS_FOLDER = "models/marts"
@@ -245,13 +244,12 @@ def compile_marts(spark: SparkSession, folder: Path, settings: Settings, marts: 
 
 def find_differences(spark: SparkSession, settings: Settings, claim_file: str, statement: str) -> list[str]:
     """How the mart that `statement` computes differs from truth; the first twenty."""
-    claim, mart = CLAIMS[claim_file], mart_of(claim_file)
+    mart = mart_of(claim_file)
     newest = "qualify as_of_date = max(as_of_date) over (partition by commission_month)" if mart in MONTH_MARTS else ""
     with duckdb.connect() as connection:
         connection.register("computed", spark.sql(statement).toArrow())
         connection.execute(f"create view {mart} as select * from computed {newest}")
-        answer = read_answer(connection, settings.lake, claim)
-    return list(itertools.islice(differences(read_truth(settings.home / "truth", claim), answer), 20))
+        return first_differences(settings, claim_file, connection)
 
 
 def compile_mutants(

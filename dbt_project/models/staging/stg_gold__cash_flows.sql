@@ -12,10 +12,7 @@ final as (
         flow_class,
         amount_cny
     from source
-    where
-        {{ is_in_run_window('business_date') }}
-        -- what moved on the opening date is in the baseline
-        and business_date > {{ run_date('opening_date') }}
+    where {{ is_after_baseline('business_date') }}
 )
 
 select * from final

@@ -19,10 +19,7 @@ final as (
         other_fee_amount,
         net_commission_amount
     from source
-    where
-        {{ is_in_run_window('business_date') }}
-        -- fills of the opening date belong to the baseline
-        and business_date > {{ run_date('opening_date') }}
+    where {{ is_after_baseline('business_date') }}
 )
 
 select * from final

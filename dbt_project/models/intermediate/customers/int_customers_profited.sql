@@ -1,4 +1,5 @@
 {{ config(materialized='ephemeral') }}
+{%- set periods = ['day', 'month', 'year'] %}
 
 with customers_with_assets as (
     select * from {{ ref('int_customers_with_assets') }}
@@ -20,25 +21,18 @@ trading_days as (
 base_dates as (
     select
         loaded_days.trading_date as business_date,
-        max(earlier_days.trading_date) as day_base_date,
+        {% for period, unit in [('month', 'MM'), ('year', 'YEAR')] %}
         coalesce(
             max(
                 case
-                    when earlier_days.trading_date < trunc(loaded_days.trading_date, 'MM')
+                    when earlier_days.trading_date < trunc(loaded_days.trading_date, '{{ unit }}')
                         then earlier_days.trading_date
                 end
             ),
             {{ run_date('opening_date') }}
-        ) as month_base_date,
-        coalesce(
-            max(
-                case
-                    when earlier_days.trading_date < trunc(loaded_days.trading_date, 'YEAR')
-                        then earlier_days.trading_date
-                end
-            ),
-            {{ run_date('opening_date') }}
-        ) as year_base_date
+        ) as {{ period }}_base_date,
+        {% endfor %}
+        max(earlier_days.trading_date) as day_base_date
     from trading_days as loaded_days
     inner join trading_days as earlier_days
         on loaded_days.trading_date > earlier_days.trading_date
@@ -74,20 +68,15 @@ brought_by_day as (
 brought_by_period as (
     select
         customers_with_base_dates.customer_id,
-        customers_with_base_dates.business_date,
+        {% for period in periods %}
         sum(
             case
-                when brought_by_day.business_date > customers_with_base_dates.day_base_date
+                when brought_by_day.business_date > customers_with_base_dates.{{ period }}_base_date
                     then brought_by_day.brought_amount
             end
-        ) as day_brought_amount,
-        sum(
-            case
-                when brought_by_day.business_date > customers_with_base_dates.month_base_date
-                    then brought_by_day.brought_amount
-            end
-        ) as month_brought_amount,
-        sum(brought_by_day.brought_amount) as year_brought_amount
+        ) as {{ period }}_brought_amount,
+        {% endfor %}
+        customers_with_base_dates.business_date
     from customers_with_base_dates
     inner join brought_by_day
         on
@@ -101,25 +90,15 @@ brought_by_period as (
 net_assets_at_base as (
     select
         customers_with_base_dates.customer_id,
-        customers_with_base_dates.business_date,
+        {% for period in periods %}
         sum(
             case
-                when customers_with_base_dates.day_base_date = customer_assets.business_date
+                when customer_assets.business_date = customers_with_base_dates.{{ period }}_base_date
                     then customer_assets.net_asset_amount
             end
-        ) as day_base_amount,
-        sum(
-            case
-                when customers_with_base_dates.month_base_date = customer_assets.business_date
-                    then customer_assets.net_asset_amount
-            end
-        ) as month_base_amount,
-        sum(
-            case
-                when customers_with_base_dates.year_base_date = customer_assets.business_date
-                    then customer_assets.net_asset_amount
-            end
-        ) as year_base_amount
+        ) as {{ period }}_base_amount,
+        {% endfor %}
+        customers_with_base_dates.business_date
     from customers_with_base_dates
     inner join customer_assets
         on
@@ -136,24 +115,14 @@ final as (
     select
         customers_with_base_dates.customer_id,
         customers_with_base_dates.business_date,
+        {% for period in periods %}
         cast(
             customers_with_base_dates.net_asset_amount
-            - coalesce(net_assets_at_base.day_base_amount, 0)
-            - coalesce(brought_by_period.day_brought_amount, 0)
+            - coalesce(net_assets_at_base.{{ period }}_base_amount, 0)
+            - coalesce(brought_by_period.{{ period }}_brought_amount, 0)
             as decimal(18, 2)
-        ) as day_profit_amount,
-        cast(
-            customers_with_base_dates.net_asset_amount
-            - coalesce(net_assets_at_base.month_base_amount, 0)
-            - coalesce(brought_by_period.month_brought_amount, 0)
-            as decimal(18, 2)
-        ) as month_profit_amount,
-        cast(
-            customers_with_base_dates.net_asset_amount
-            - coalesce(net_assets_at_base.year_base_amount, 0)
-            - coalesce(brought_by_period.year_brought_amount, 0)
-            as decimal(18, 2)
-        ) as year_profit_amount,
+        ) as {{ period }}_profit_amount,
+        {% endfor %}
         cast(
             customers_with_base_dates.net_asset_amount - coalesce(net_assets_at_base.month_base_amount, 0)
             as decimal(18, 2)
