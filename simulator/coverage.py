@@ -14,6 +14,8 @@ from simulator.state import BrokerState, frame_of, row_keys
 
 KEYS: dict[str, tuple[str, ...]] = {
     "bank__custody_balances": ("account_id", "currency_code"),
+    "call_platform__complaints": ("complaint_id",),
+    "call_platform__consents": ("consent_id",),
     "clearing__securities_balances": ("securities_account_id", "exchange_code", "security_code"),
     "credit_counter__accounts": ("account_id",),
     "credit_counter__asset_debt_summaries": ("account_id",),
@@ -50,6 +52,7 @@ KEYS: dict[str, tuple[str, ...]] = {
 # Feeds in which no column may ever be empty.
 WITHOUT_NULLS = (
     "bank__custody_balances",
+    "call_platform__consents",
     "credit_counter__cash_balances",
     "credit_counter__collateral_positions",
     "credit_counter__contracts",

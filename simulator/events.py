@@ -542,6 +542,50 @@ class CaseElementRemoved(NamedTuple):
     element_id: str
 
 
+# ---------------------------------------------------------------- call platform
+
+
+class ConsentSet(NamedTuple):
+    """One declaration made for a phone; of several for one phone the last recorded counts. client_number: who made it, if known.
+
+    consent_kind: marketing_granted | marketing_refused | do_not_call.
+    """
+
+    consent_id: str
+    client_number: str | None
+    mobile_phone: str
+    consent_kind: str
+    recorded_date: dt.date
+
+
+class ConsentRemoved(NamedTuple):
+    consent_id: str
+
+
+class CallMade(NamedTuple):
+    """call_direction: out | in. call_result: reached | no_answer | refused."""
+
+    call_id: str
+    client_number: str | None
+    mobile_phone: str
+    call_direction: str
+    call_result: str
+
+
+class ComplaintSet(NamedTuple):
+    """A complaint of a client of the normal counter. complaint_status: open | settled."""
+
+    complaint_id: str
+    client_number: str
+    complaint_status: str
+    opened_date: dt.date
+    closed_date: dt.date | None
+
+
+class ComplaintRemoved(NamedTuple):
+    complaint_id: str
+
+
 EVENT_ORDER: tuple[type, ...] = (
     BranchSet,
     BranchRemoved,
@@ -578,6 +622,11 @@ EVENT_ORDER: tuple[type, ...] = (
     FundHoldingDetailSet,
     CaseElementSet,
     CaseElementRemoved,
+    ConsentSet,
+    ConsentRemoved,
+    CallMade,
+    ComplaintSet,
+    ComplaintRemoved,
     SecuritiesAccountRemoved,
     AccountRemoved,
     ClientRemoved,

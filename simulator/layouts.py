@@ -67,6 +67,10 @@ CODES: dict[str, dict[str, str]] = {
     "contract_kind": {"financing": "0", "short": "1"},
     "option_kind": {"call": "C", "put": "P"},
     "position_side": {"long": "L", "short": "S", "covered": "C"},
+    "consent_kind": {"marketing_granted": "1", "marketing_refused": "2", "do_not_call": "3"},
+    "call_direction": {"out": "1", "in": "2"},
+    "call_result": {"reached": "1", "no_answer": "2", "refused": "3"},
+    "complaint_status": {"open": "0", "settled": "1"},
     "share_class": {"A": "A", "C": "C"},
     "normal_trade": {"sell": "4001", "buy": "4002", "reverse_repo_lend": "3703", "reverse_repo_return": "3704"},
     "credit_trade": {
@@ -477,6 +481,27 @@ _SPECIFICATIONS: dict[str, tuple[str, str, str, str, str]] = {
         "case_id element_id case_kind:case_kind account_id currency_code:currency amount:money exchange_code:exchange "
         "security_code quantity:quantity executed_date:date",
         "amount quantity",
+    ),
+    "call_platform__consents": (
+        "delimited",
+        _STATE_FEED,
+        "consents_{date}.txt",
+        "consent_id client_number mobile_phone consent_kind:consent_kind recorded_date:date",
+        "",
+    ),
+    "call_platform__calls": (
+        "delimited",
+        _EVENT_FEED,
+        "calls_{date}.txt",
+        "call_id client_number mobile_phone call_direction:call_direction call_result:call_result",
+        "",
+    ),
+    "call_platform__complaints": (
+        "delimited",
+        _STATE_FEED,
+        "complaints_{date}.txt",
+        "complaint_id client_number complaint_status:complaint_status opened_date:date closed_date:date",
+        "",
     ),
 }
 

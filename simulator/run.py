@@ -6,7 +6,15 @@ import datetime as dt
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from simulator import activity_credit, activity_fund, activity_normal, activity_option, housekeeping, migration
+from simulator import (
+    activity_contact,
+    activity_credit,
+    activity_fund,
+    activity_normal,
+    activity_option,
+    housekeeping,
+    migration,
+)
 from simulator.cast import Cast
 from simulator.day import Broker, Day
 from simulator.delivery import deliver_day, make_private
@@ -76,6 +84,7 @@ def _open(day: Day, cast: Cast, ordinary: int) -> None:
     day.broker.organisation.open(day)
     cast.open(day)
     open_population(day, ordinary)
+    activity_contact.open_contacts(day)
 
 
 def _live(day: Day, cast: Cast, customers: int) -> None:
@@ -100,3 +109,4 @@ def _live(day: Day, cast: Cast, customers: int) -> None:
     activity_option.expire_positions(day)
     activity_option.settle_margins(day)
     activity_option.trade_options(day)
+    activity_contact.keep_contacts(day)

@@ -14,11 +14,13 @@ from simulator.truth_assets import Assets, Holding, maintenance_ratio, margin_ti
 from simulator.truth_averages import RunningAverages
 from simulator.truth_behaviour import RunningProfits, RunningTurnover, asset_band
 from simulator.truth_commission import CommissionMonths, Fees, fees_by_account, pay_ratios
+from simulator.truth_contact import ContactBook
 from simulator.truth_customers import CustomerRegistry, CustomersOfDay
 from simulator.truth_files import TruthFiles
 from simulator.truth_flows import brought_by_account, cash_flow_rows
 from simulator.truth_market import Market, read_market
 from simulator.truth_money import CENT, ZERO
+from simulator.truth_service import CustomerDay, Risks, age_cells, list_rows, stand, sum_holdings
 from simulator.truth_state import AccountKey, BrokerState
 
 DECIMAL_CONTEXT = Context(prec=60, rounding=ROUND_HALF_UP)
@@ -44,6 +46,7 @@ class _TruthRun:
         self._turnover = RunningTurnover()
         self._profits = RunningProfits()
         self._months = CommissionMonths()
+        self._contacts = ContactBook()
         self._last_trade_dates: dict[str, dt.date] = {}
 
     def write_all(self) -> None:
@@ -71,13 +74,15 @@ class _TruthRun:
         brought = brought_by_account(self._log, business_date, market) if previous_date else {}
         net_assets = {customer_id: sums.net for customer_id, sums in assets_of_customer.items()}
         self._profits.add_day(business_date, net_assets, _amounts_by_customer(customers, brought))
+        self._contacts.apply(self._log, business_date)
         if previous_date:
             self._months.add_day(business_date, state, fees, ratios)
             self._write_commission(business_date, customers, fees)
-            self._write_customers(business_date, customers, assets_of_customer)
+            risks = self._account_risks(market, assets)
+            self._write_customers(business_date, customers, assets_of_customer, holdings, risks)
             self._write_accounts(business_date, customers, assets)
             self._write_holdings(business_date, holdings)
-            self._write_risks(business_date, market, assets)
+            self._write_risks(business_date, assets, risks)
             self._files.add("cash_flows", cash_flow_rows(self._log, business_date))
 
     def _write_commission(
@@ -93,24 +98,46 @@ class _TruthRun:
         self._files.add("commission_customer_day", rows)
 
     def _write_customers(
-        self, business_date: dt.date, customers: CustomersOfDay, assets_of_customer: dict[str, Assets]
+        self,
+        business_date: dt.date,
+        customers: CustomersOfDay,
+        assets_of_customer: dict[str, Assets],
+        holdings: dict[AccountKey, list[Holding]],
+        risks: dict[AccountKey, Risks],
     ) -> None:
-        rows = (
-            (
-                business_date,
-                customer_id,
-                *profile,
-                self._last_trade_dates.get(customer_id),
-                *self._turnover.of(customer_id),
-                *self._profits.of(customer_id),
-                asset_band(self._averages.of_month(customer_id).amount),
-                *assets_of_customer[customer_id].cells(),
-                *self._averages.of_20_days(customer_id),
-                *self._averages.of_month(customer_id),
+        held_by_customer: dict[str, list[tuple[str, Holding]]] = {}
+        risks_of_customer: dict[str, Risks] = {}
+        for key, customer_id in customers.customer_of_account.items():
+            held_by_customer.setdefault(customer_id, []).extend((key[0], holding) for holding in holdings[key])
+            worst = risks_of_customer.get(customer_id, Risks())
+            risks_of_customer[customer_id] = worst.worse(risks.get(key, Risks()))
+        contacts = self._contacts.contacts(customers)
+        days = []
+        for customer_id, profile in sorted(customers.profiles.items()):
+            held = sum_holdings(held_by_customer.get(customer_id, []), profile.risk_level, business_date)
+            assets, turnover = assets_of_customer[customer_id], self._turnover.of(customer_id)
+            of_20_days, of_month = self._averages.of_20_days(customer_id), self._averages.of_month(customer_id)
+            profits, last_trade_date = self._profits.of(customer_id), self._last_trade_dates.get(customer_id)
+            standing = stand(
+                business_date, self._log.opening_date, profile, last_trade_date, turnover[-1], assets, of_20_days.amount,
+                of_month.amount, profits,
+            )  # fmt: skip
+            worst = risks_of_customer.get(customer_id, Risks())
+            contact = contacts[customer_id]
+            row = (
+                business_date, customer_id, *profile.cells(), *age_cells(profile.birth_date, business_date), last_trade_date,
+                *turnover, *profits, asset_band(of_month.amount), *worst, *held, *contact, *standing, *assets.cells(), *of_20_days,
+                *of_month,
+            )  # fmt: skip
+            self._files.add("customers", [row])
+            days.append(
+                CustomerDay(
+                    business_date, customer_id, profile, assets, of_20_days.amount, worst, held, contact, standing
+                )
             )
-            for customer_id, profile in sorted(customers.profiles.items())
-        )
-        self._files.add("customers", rows)
+        calls, suppressed = list_rows(days)
+        self._files.add("outbound_calls", calls)
+        self._files.add("outbound_suppressed", suppressed)
 
     def _write_accounts(
         self, business_date: dt.date, customers: CustomersOfDay, assets: dict[AccountKey, Assets]
@@ -127,18 +154,28 @@ class _TruthRun:
         )
         self._files.add("holdings", rows)
 
-    def _write_risks(self, business_date: dt.date, market: Market, assets: dict[AccountKey, Assets]) -> None:
-        for key in sorted(assets):
-            line, account_id = key
+    def _account_risks(self, market: Market, assets: dict[AccountKey, Assets]) -> dict[AccountKey, Risks]:
+        """Of every credit and option account."""
+        risks = {}
+        for key, amounts in assets.items():
+            if key[0] == "credit":
+                account, ratio = self._state.accounts[key], maintenance_ratio(amounts)
+                risks[key] = Risks(ratio, margin_tier(ratio, account.call_line, account.close_out_line))
+            elif key[0] == "option":
+                risks[key] = Risks(maximum_degree=risk_degree(self._state, market, key))
+        return risks
+
+    def _write_risks(
+        self, business_date: dt.date, assets: dict[AccountKey, Assets], risks: dict[AccountKey, Risks]
+    ) -> None:
+        for key in sorted(risks):
+            (line, account_id), amounts, risk = key, assets[key], risks[key]
             if line == "credit":
-                account, amounts = self._state.accounts[key], assets[key]
-                ratio = maintenance_ratio(amounts)
-                tier = margin_tier(ratio, account.call_line, account.close_out_line)
-                row = (business_date, account_id, amounts.credit_asset, amounts.credit_debt, ratio, tier)
+                row = (business_date, account_id, amounts.credit_asset, amounts.credit_debt, *risk[:2])
                 self._files.add("credit_risks", [row])
-            elif line == "option":
-                degree = risk_degree(self._state, market, key)
-                self._files.add("option_risks", [(business_date, account_id, assets[key].option_equity, degree)])
+            else:
+                row = (business_date, account_id, amounts.option_equity, risk.maximum_degree)
+                self._files.add("option_risks", [row])
 
 
 def _value_accounts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
@@ -49,12 +50,14 @@ class Assets(NamedTuple):
 
 
 class Holding(NamedTuple):
-    """All positions of one account in one instrument and side."""
+    """All positions of one account in one instrument and side. maturity_date: of a product; of an option the day it expires."""
 
     instrument_id: str
     position_side: str
     quantity: Decimal
     market_value: Decimal
+    product_risk_level: str | None = None
+    maturity_date: dt.date | None = None
 
 
 def value_account(state: BrokerState, market: Market, key: AccountKey) -> tuple[Assets, list[Holding]]:
@@ -115,7 +118,13 @@ def _value_credit(state: BrokerState, market: Market, key: AccountKey) -> tuple[
 
 def _value_option(state: BrokerState, market: Market, key: AccountKey) -> tuple[Assets, list[Holding]]:
     holdings = [
-        Holding(contract_code, side, quantity, market.value_of_option(contract_code, side, quantity))
+        Holding(
+            contract_code,
+            side,
+            quantity,
+            market.value_of_option(contract_code, side, quantity),
+            maturity_date=market.maturities.get(contract_code),
+        )
         for (contract_code, side), quantity in sorted(state.option_positions.get(key, {}).items())
         if quantity
     ]
@@ -130,7 +139,8 @@ def _value_fund(state: BrokerState, market: Market, key: AccountKey) -> tuple[As
         income = incomes.get((product_code, share_class), ZERO)
         if quantity or income:
             value = market.value_of_fund(product_code, quantity, income)
-            holdings.append(Holding(f"{product_code}.{share_class}", "long", quantity, value))
+            risk_level, maturity = market.product_risks.get(product_code), market.maturities.get(product_code)
+            holdings.append(Holding(f"{product_code}.{share_class}", "long", quantity, value, risk_level, maturity))
     return Assets(fund=_market_value(holdings)), holdings
 
 

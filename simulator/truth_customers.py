@@ -38,13 +38,22 @@ class Profile(NamedTuple):
     risk_level: str | None
     risk_test_expiry_date: dt.date | None
     identity_expiry_date: dt.date | None
+    customer_status: str | None
+    birth_date: dt.date | None
+    open_date: dt.date
+    mobile_phone: str | None
+
+    def cells(self) -> tuple:
+        """All but the phone, which is not written down."""
+        return self[:-1]
 
 
 class CustomersOfDay(NamedTuple):
-    """profiles: by customer id. customer_of_account: without the accounts whose client is not delivered."""
+    """profiles: by customer id. customer_of_account: without the accounts whose client is not delivered. customer_of_member: of those delivered."""
 
     profiles: dict[str, Profile]
     customer_of_account: dict[AccountKey, str]
+    customer_of_member: dict[MemberKey, str]
 
 
 class CustomerRegistry:
@@ -74,7 +83,8 @@ class CustomerRegistry:
             customer_id: _profile(state, business_date, sorted(members), accounts_of_member)
             for customer_id, members in members_of_customer.items()
         }
-        return CustomersOfDay(profiles, customer_of_account)
+        customer_of_member = {key: self._members[key].customer_id for key in delivered}
+        return CustomersOfDay(profiles, customer_of_account, customer_of_member)
 
     def _register(
         self,
@@ -112,6 +122,7 @@ def _profile(
     accounts_of_member: dict[MemberKey, list[Account]],
 ) -> Profile:
     main_staff = _main_staff(state, business_date, members, accounts_of_member)
+    open_date = min(_open_date(state, member.key, accounts_of_member) for member in members)
     normal_client = next((state.clients[member.key] for member in members if member.key[0] == "NOR"), None)
     if normal_client:
         return Profile(
@@ -121,11 +132,26 @@ def _profile(
             normal_client.risk_level,
             normal_client.risk_test_expiry_date,
             normal_client.identity_expiry_date,
+            normal_client.status,
+            _birth_date(normal_client),
+            open_date,
+            normal_client.mobile_phone,
         )
     first = members[0].key
     earliest_account = min(accounts_of_member[first], key=lambda account: (account.open_date, account.account_id))
-    customer_kind = _KIND_OF_DOCUMENT.get(state.clients[first].identity_kind, "person")
-    return Profile(customer_kind, earliest_account.branch_id, main_staff, None, None, None)
+    client = state.clients[first]
+    customer_kind = _KIND_OF_DOCUMENT.get(client.identity_kind, "person")
+    return Profile(
+        customer_kind, earliest_account.branch_id, main_staff, None, None, None, None, _birth_date(client), open_date,
+        client.mobile_phone,
+    )  # fmt: skip
+
+
+def _birth_date(client: events.ClientOpened | events.ClientChanged) -> dt.date | None:
+    """Digits 7 to 14 of a resident's number; no other document tells it."""
+    if client.identity_kind != "resident_id" or not client.identity_is_valid:
+        return None
+    return dt.datetime.strptime(client.identity_number[6:14], "%Y%m%d").date()
 
 
 def _main_staff(

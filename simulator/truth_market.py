@@ -17,6 +17,7 @@ class Market:
     """What was published on one day; yesterday's figures are not carried.
 
     settlement_values: CNY for one option contract, before rounding (settlement price times contract unit).
+    maturities: of products and option contracts that have a last day.
     """
 
     business_date: dt.date
@@ -25,6 +26,8 @@ class Market:
     currencies: dict[tuple[str, str], str]
     navs: dict[str, Decimal]
     product_currencies: dict[str, str]
+    product_risks: dict[str, str]
+    maturities: dict[str, dt.date | None]
     settlement_values: dict[str, Decimal]
 
     def to_cny(self, amount: Decimal, currency_code: str) -> Decimal:
@@ -94,6 +97,9 @@ def read_market(event_log: events.EventLog, business_date: dt.date) -> Market:
         },
         navs=navs,
         product_currencies={event.product_code: event.currency_code for event in products},
+        product_risks={event.product_code: event.risk_level for event in products},
+        maturities={event.product_code: event.maturity_date for event in products}
+        | {event.contract_code: event.expiry_date for event in of_day[events.OptionContractPublished]},
         settlement_values={
             event.contract_code: event.settlement_price * event.contract_unit
             for event in of_day[events.OptionContractPublished]

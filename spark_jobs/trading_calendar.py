@@ -46,10 +46,10 @@ class TradingCalendar:
         self._check(day)
         return self._sessions[bisect_left(self._sessions, day) - 1]
 
-    def after(self, day: date) -> date | None:
-        """The next session, or None where the calendar ends before it."""
+    def after(self, day: date, sessions: int = 1) -> date | None:
+        """The next session, or the one so many sessions on; None where the calendar ends before it."""
         self._check(day)
-        position = bisect_right(self._sessions, day)
+        position = bisect_right(self._sessions, day) + sessions - 1
         return self._sessions[position] if position < len(self._sessions) else None
 
     def between(self, first: date, last: date) -> list[date]:

@@ -46,6 +46,10 @@ CLAIMS = {
             "select as_of_date as business_date, customer_id, customer_kind, branch_id, main_staff_employee_id, risk_level, "
             "risk_test_expiry_date, identity_expiry_date, last_trade_date, turnover_30d_amount, turnover_90d_amount, turnover_365d_amount, "
             "day_profit_amount, month_profit_amount, year_profit_amount, month_net_asset_change_amount, asset_band, "
+            "customer_status, birth_date, open_date, age_years, age_band, minimum_maintenance_ratio, margin_tier, "
+            "maximum_option_risk_degree, holding_count, mismatched_holding_count, next_option_expiry_date, next_product_maturity_date, "
+            "has_marketing_consent, is_do_not_call, last_call_date, last_call_result, open_complaint_count, inactive_days, life_cycle, "
+            "is_valid_customer, "
             f"{_ASSETS}, average_20d_sum_amount, average_20d_days, average_20d_asset_amount, month_average_sum_amount, "
             "month_average_days, month_average_asset_amount from mart_customer_profile",
         ),
@@ -57,8 +61,19 @@ CLAIMS = {
         Claim(
             "holdings",
             ("business_date", "business_line", "account_id", "instrument_id", "position_side"),
-            "select as_of_date as business_date, business_line, account_id, instrument_id, position_side, quantity, market_value_amount "
-            "from mart_customer_holding",
+            "select as_of_date as business_date, business_line, account_id, instrument_id, position_side, quantity, market_value_amount, "
+            "product_risk_level, maturity_date from mart_customer_holding",
+        ),
+        Claim(
+            "outbound_calls",
+            ("business_date", "customer_id", "list_name"),
+            "select as_of_date as business_date, customer_id, list_name, reason_code, purpose, priority, is_call, call_date, due_time, "
+            "call_channel, escalation_channel, script_id, reason_text, notes from mart_outbound_call",
+        ),
+        Claim(
+            "outbound_suppressed",
+            ("business_date", "customer_id", "list_name"),
+            "select as_of_date as business_date, customer_id, list_name, reason_code, purpose, suppressed_by from mart_outbound_suppressed",
         ),
         Claim(
             "commission_customer_day",
@@ -147,6 +162,13 @@ def differences(truth: dict[tuple, dict], answer: dict[tuple, dict]) -> Iterator
         for name, expected in truth[key].items():
             if answer[key][name] != expected:
                 yield f"{key} {name}: truth {expected}, warehouse {answer[key][name]}"
+
+
+def differing_columns(truth: dict[tuple, dict], answer: dict[tuple, dict]) -> set[str]:
+    """Columns in which any row differs, and `rows` if one side has a row that the other has not."""
+    both = truth.keys() & answer.keys()
+    differing = {name for key in both for name, expected in truth[key].items() if answer[key][name] != expected}
+    return differing | ({"rows"} if truth.keys() ^ answer.keys() else set())
 
 
 def connect_published(settings: Settings) -> duckdb.DuckDBPyConnection:

@@ -51,6 +51,8 @@ def value_positions(
         F.col("close_price").alias("price"),
         in_cny(position_value(F.col("quantity"), F.col("close_price"))).alias("market_value_amount"),
         in_cny(position_value(F.col("restricted_quantity"), F.col("close_price"))).alias("restricted_amount"),
+        F.lit(None).cast("string").alias("product_risk_level"),
+        F.lit(None).cast("date").alias("maturity_date"),
     )
 
 
@@ -74,15 +76,18 @@ def value_options(positions: DataFrame, contracts: DataFrame) -> DataFrame:
         F.col("settlement_price").alias("price"),
         signed.cast(MONEY).alias("market_value_amount"),
         zero().alias("restricted_amount"),
+        F.lit(None).cast("string").alias("product_risk_level"),
+        F.col("expiry_date").alias("maturity_date"),
     )
 
 
 def value_funds(holdings: DataFrame, products: DataFrame, navs: DataFrame, rates: DataFrame) -> DataFrame:
     """Fund shares × NAV plus undistributed income. An income certificate has no NAV: it counts at 1.0000."""
     key = ["business_date", "product_code"]
-    known = holdings.join(
-        F.broadcast(products.select(*key, "product_name", "product_kind", "currency_code")), on=key, how="left"
-    ).join(F.broadcast(navs.select(*key, "nav")), on=key, how="left")
+    terms = products.select(*key, "product_name", "product_kind", "currency_code", "risk_level", "maturity_date")
+    known = holdings.join(F.broadcast(terms), on=key, how="left").join(
+        F.broadcast(navs.select(*key, "nav")), on=key, how="left"
+    )
     price = F.when(F.col("product_kind") == "income_certificate", F.lit("1").cast("decimal(18,4)")).otherwise(
         F.col("nav")
     )
@@ -100,6 +105,8 @@ def value_funds(holdings: DataFrame, products: DataFrame, navs: DataFrame, rates
         F.col("product_kind").alias("instrument_kind"),
         in_cny(own_value).alias("market_value_amount"),
         zero().alias("restricted_amount"),
+        F.col("risk_level").alias("product_risk_level"),
+        "maturity_date",
     )
 
 
@@ -110,7 +117,17 @@ def build_holdings(positions: DataFrame, accounts: DataFrame) -> DataFrame:
         F.sum("quantity").alias("quantity"),
         F.sum("restricted_quantity").alias("restricted_quantity"),
         F.sum("market_value_amount").alias("market_value_amount"),
-        *(F.min(name).alias(name) for name in ("instrument_name", "instrument_kind", "price", "currency_code")),
+        *(
+            F.min(name).alias(name)
+            for name in (
+                "instrument_name",
+                "instrument_kind",
+                "price",
+                "currency_code",
+                "product_risk_level",
+                "maturity_date",
+            )
+        ),
     )
     owners = accounts.select(*_DAY_ACCOUNT, "customer_id")
     return conform(summed.join(owners, on=list(_DAY_ACCOUNT), how="left"), "holdings")

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.gold import assets, customers, trades
+from spark_jobs.gold import assets, contacts, customers, trades
 from spark_jobs.gold.money import build_rates
 from spark_jobs.gold.tables import conform
 from spark_jobs.silver.members import build_sightings
@@ -106,6 +106,9 @@ def build_gold(
             accounts,
             rates,
         ),
+        "phone_consents": contacts.build_phone_consents(silver("call_platform__consents")),
+        "calls": contacts.build_calls(silver("call_platform__calls")),
+        "open_complaints": contacts.build_open_complaints(silver("call_platform__complaints"), present),
         "staff_relations": conform(silver("staff_platform__relations"), "staff_relations"),
         "branches": conform(silver("reference__branches"), "branches"),
         "employees": conform(silver("reference__employees"), "employees"),

@@ -27,7 +27,7 @@ def build_members_present(sightings: DataFrame, members: DataFrame) -> DataFrame
 def build_customers(present: DataFrame) -> DataFrame:
     """One customer per day: its first member that day speaks for it, a normal client before the others.
 
-    Nulls: risk level, expiries and manager are null for a customer without a normal client.
+    Nulls: risk level, expiries, status and manager are null for a customer without a normal client.
     """
     order = [
         (F.col("system_code") != "NOR").cast("int"),
@@ -61,6 +61,7 @@ def build_customers(present: DataFrame) -> DataFrame:
         F.col("identity_number_check").alias("identity_check"),
         F.to_date("identity_number_birth_date", "yyyyMMdd").alias("birth_date"),
         F.col("identity_number_gender").alias("gender"),
+        F.col("client_status").alias("customer_status"),
         F.col("_open_date").alias("open_date"),
     )  # fmt: skip
     return conform(speaking.join(managers, on=["business_date", "manager_client_number"], how="left"), "customers")

@@ -47,7 +47,7 @@ TABLES: dict[str, GoldTable] = {
             "one natural day",
             ("calendar_date",),
             "calendar_date date, is_trading_day boolean, trading_date date, previous_trading_date date, "
-            "next_trading_date date, is_month_last_trading_day boolean, is_opening boolean, is_loaded boolean",
+            "next_trading_date date, call_horizon_date date, is_month_last_trading_day boolean, is_opening boolean, is_loaded boolean",
         ),
         GoldTable(
             "customers",
@@ -56,7 +56,7 @@ TABLES: dict[str, GoldTable] = {
             "customer_id string, business_date date, customer_kind string, branch_id string, name_token string, name_masked string, "
             "identity_kind string, identity_token string, identity_masked string, identity_check string, birth_date date, gender string, "
             "mobile_phone_token string, mobile_phone_masked string, risk_level string, risk_test_expiry_date date, "
-            "identity_expiry_date date, manager_customer_id string, open_date date, member_count int",
+            "identity_expiry_date date, manager_customer_id string, customer_status string, open_date date, member_count int",
         ),
         GoldTable(
             "accounts",
@@ -77,7 +77,7 @@ TABLES: dict[str, GoldTable] = {
             ("business_line", "account_id", "instrument_id", "position_side", "business_date"),
             "business_line string, account_id string, instrument_id string, position_side string, business_date date, customer_id string, "
             f"instrument_name string, instrument_kind string, quantity {QUANTITY}, restricted_quantity {QUANTITY}, price {PRICE}, "
-            f"currency_code string, market_value_amount {MONEY}",
+            f"currency_code string, market_value_amount {MONEY}, product_risk_level string, maturity_date date",
         ),
         GoldTable(
             "trades",
@@ -149,6 +149,24 @@ TABLES: dict[str, GoldTable] = {
             ("employee_id", "business_date"),
             "employee_id string, business_date date, employee_name_masked string, branch_id string, employee_status string, "
             "hired_date date, left_date date",
+        ),
+        GoldTable(
+            "phone_consents",
+            "phone and business date",
+            ("mobile_phone_token", "business_date"),
+            "mobile_phone_token string, business_date date, consent_kind string, recorded_date date",
+        ),
+        GoldTable(
+            "calls",
+            "call",
+            ("call_id", "business_date"),
+            "call_id string, business_date date, mobile_phone_token string, call_direction string, call_result string",
+        ),
+        GoldTable(
+            "open_complaints",
+            "customer with open complaints and business date",
+            ("customer_id", "business_date"),
+            "customer_id string, business_date date, open_complaint_count int, first_opened_date date",
         ),
         GoldTable(
             "freshness",

@@ -185,8 +185,10 @@ def replace_personal(contract: Contract, as_of: date, batch: pa.Table, private: 
 
 def owner_of(contract: Contract) -> tuple[str, str]:
     """The system code of a feed, and the column that says whose a row is: client number, or employee id in a feed of employees."""
-    column = "employee_id" if contract.meant_feed == "reference__employees" else "client_number"
-    return CUSTOMER_LINES.get(contract.line, "EMP"), column
+    if contract.meant_feed == "reference__employees":
+        return "EMP", "employee_id"
+    # Who is on no counter of its own names its clients by the numbers of the normal counter.
+    return CUSTOMER_LINES.get(contract.line, "NOR"), "client_number"
 
 
 def _personal_column(contract: Contract, column: Column) -> PersonalColumn:

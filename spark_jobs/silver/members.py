@@ -16,7 +16,9 @@ _SHARED = (
     "identity_number_masked", "identity_number_check", "identity_number_birth_date", "identity_number_gender",
     "client_name_token", "client_name_masked", "mobile_phone_token", "mobile_phone_masked",
 )  # fmt: skip
-_CLIENT_ONLY = ("client_kind", "risk_level", "risk_test_expiry_date", "identity_expiry_date", "manager_client_number")
+_CLIENT_ONLY = (
+    "client_kind", "client_status", "risk_level", "risk_test_expiry_date", "identity_expiry_date", "manager_client_number",
+)  # fmt: skip
 
 
 def build_sightings(clients: DataFrame, accounts: dict[str, DataFrame]) -> DataFrame:

@@ -24,11 +24,12 @@ LOAD_COLUMNS = ("revision", "batch_id", "run")
 
 @pytest.fixture(scope="module")
 def homes(spark, tmp_path_factory) -> tuple[Path, Path]:
-    """The same landing files loaded at once, and day by day."""
+    """The same landing files, and the same keys of the vault, loaded at once and day by day."""
     at_once, singly = tmp_path_factory.mktemp("at_once"), tmp_path_factory.mktemp("singly")
     simulator.simulate(at_once, customers=40, days=4, seed=21, start=date(2026, 9, 24), write_truth=False)
     shutil.copytree(at_once / "landing", singly / "landing")
     load_home(at_once)
+    shutil.copytree(at_once / "vault", singly / "vault")
     for day in delivered_days(singly / "landing"):
         load_home(singly, [day])
     return at_once, singly

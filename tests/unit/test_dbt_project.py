@@ -17,6 +17,8 @@ PUBLIC_MARTS = {
     "mart_customer_profile",
     "mart_customer_account",
     "mart_customer_holding",
+    "mart_outbound_call",
+    "mart_outbound_suppressed",
     "mart_commission_customer_day",
     "mart_commission_employee_month",
     "mart_commission_branch_month",

@@ -7,6 +7,8 @@ final as (
         calendar_date,
         is_trading_day,
         trading_date,
+        next_trading_date,
+        call_horizon_date,
         is_month_last_trading_day
     from source
 )

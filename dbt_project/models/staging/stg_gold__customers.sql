@@ -19,6 +19,7 @@ final as (
         risk_level,
         risk_test_expiry_date,
         identity_expiry_date,
+        customer_status,
         open_date,
         member_count
     from source

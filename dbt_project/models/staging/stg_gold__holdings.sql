@@ -16,7 +16,9 @@ final as (
         restricted_quantity,
         price,
         currency_code,
-        market_value_amount
+        market_value_amount,
+        product_risk_level,
+        maturity_date
     from source
     where {{ is_in_run_window('business_date') }}
 )

@@ -24,6 +24,7 @@ final as (
         customers.risk_test_expiry_date,
         customers.identity_expiry_date,
         customers.member_count,
+        customers.customer_status,
         customers.open_date,
         -- a customer without an account row that day owns nothing we know of: zero, not unknown
         coalesce(customer_assets.cash_amount, cast(0 as decimal(18, 2))) as cash_amount,

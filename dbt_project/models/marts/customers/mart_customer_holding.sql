@@ -21,6 +21,9 @@ final as (
         holdings.price,
         holdings.currency_code,
         holdings.market_value_amount,
+        holdings.product_risk_level,
+        holdings.maturity_date,
+        datediff(holdings.maturity_date, holdings.business_date) as maturity_days,
         freshness.as_of_date as block_as_of_date,
         freshness.is_stale
     from holdings

@@ -1,149 +1,46 @@
 with customers as (
-    select * from {{ ref('int_customers_with_assets') }}
+    select * from {{ ref('int_customers_described') }}
 ),
 
-averages as (
-    select * from {{ ref('int_customers_averaged') }}
-),
-
-last_trades as (
-    select * from {{ ref('int_customers_last_traded') }}
-),
-
-turnovers as (
-    select * from {{ ref('int_customers_turned_over') }}
-),
-
-profits as (
-    select * from {{ ref('int_customers_profited') }}
-),
-
-main_staff as (
-    select * from {{ ref('int_main_staff_chosen') }}
-),
-
-risks as (
-    select * from {{ ref('int_risks_worst_by_customer') }}
-),
-
-branches as (
-    select * from {{ ref('stg_gold__branches') }}
-),
-
-freshness as (
-    select * from {{ ref('int_freshness_pivoted_by_day') }}
-),
-
-quarantined as (
-    select * from {{ ref('stg_gold__quarantined_customers') }}
+-- who has never traded is inactive since the account was opened, as far back as the warehouse knows
+with_days as (
+    select
+        *,
+        datediff(as_of_date, open_date) as open_days,
+        datediff(
+            as_of_date, coalesce(last_trade_date, greatest(open_date, {{ run_date('opening_date') }}))
+        ) as inactive_days
+    from customers
 ),
 
 final as (
     select
-        customers.customer_id,
-        customers.business_date as as_of_date,
-        customers.customer_kind,
-        customers.name_masked,
-        customers.identity_kind,
-        customers.identity_masked,
-        customers.identity_token,
-        customers.mobile_phone_masked,
-        customers.mobile_phone_token,
-        customers.birth_date,
-        -- whole years at the date; a birthday on 29 February is kept on 1 March in other years
-        year(customers.business_date) - year(customers.birth_date)
-        - case
+        * except (open_days),
+        {{ band_of('month_average_asset_amount', var('asset_bands')) }} as asset_band,
+        {{ band_of('age_years', var('age_bands')) }} as age_band,
+        -- the first that holds; what was brought in or taken out in the month is its change less its profit
+        case
             when
-                month(customers.business_date) * 100 + day(customers.business_date)
-                < month(customers.birth_date) * 100 + day(customers.birth_date)
-                then 1
-            else 0
-        end as age_years,
-        customers.gender,
-        customers.branch_id,
-        branches.branch_name,
-        branches.region_name,
-        main_staff.main_staff_employee_id,
-        main_staff.main_staff_name_masked,
-        customers.cash_amount,
-        customers.securities_amount,
-        customers.restricted_amount,
-        customers.in_transit_amount,
-        customers.fund_amount,
-        customers.credit_asset_amount,
-        customers.credit_debt_amount,
-        customers.credit_net_amount,
-        customers.option_equity_amount,
-        customers.total_asset_amount,
-        customers.net_asset_amount,
-        averages.average_20d_sum_amount,
-        averages.average_20d_days,
-        averages.average_20d_asset_amount,
-        averages.month_average_sum_amount,
-        averages.month_average_days,
-        averages.month_average_asset_amount,
-        {{ band_of('averages.month_average_asset_amount', var('asset_bands')) }} as asset_band,
-        last_trades.last_trade_date,
-        turnovers.turnover_30d_amount,
-        turnovers.turnover_90d_amount,
-        turnovers.turnover_365d_amount,
-        profits.day_profit_amount,
-        profits.month_profit_amount,
-        profits.year_profit_amount,
-        profits.month_net_asset_change_amount,
-        customers.risk_level,
-        customers.risk_test_expiry_date,
-        datediff(customers.risk_test_expiry_date, customers.business_date) as risk_test_expiry_days,
-        customers.risk_test_expiry_date < customers.business_date as is_risk_test_expired,
-        customers.identity_expiry_date,
-        datediff(customers.identity_expiry_date, customers.business_date) as identity_expiry_days,
-        risks.minimum_maintenance_ratio,
-        risks.margin_tier,
-        risks.maximum_option_risk_degree,
-        customers.member_count,
-        customers.open_date,
-        freshness.normal_as_of_date,
-        freshness.credit_as_of_date,
-        freshness.option_as_of_date,
-        freshness.fund_as_of_date,
-        freshness.is_stale,
-        freshness.is_partial,
-        -- no row in quarantine means none is held back, not unknown
-        coalesce(quarantined.held_row_count, 0) > 0 as has_quarantined_rows
-    from customers
-    left join averages
-        on
-            customers.customer_id = averages.customer_id
-            and customers.business_date = averages.business_date
-    left join last_trades
-        on
-            customers.customer_id = last_trades.customer_id
-            and customers.business_date = last_trades.business_date
-    left join turnovers
-        on
-            customers.customer_id = turnovers.customer_id
-            and customers.business_date = turnovers.business_date
-    left join profits
-        on
-            customers.customer_id = profits.customer_id
-            and customers.business_date = profits.business_date
-    left join main_staff
-        on
-            customers.customer_id = main_staff.customer_id
-            and customers.business_date = main_staff.business_date
-    left join risks
-        on
-            customers.customer_id = risks.customer_id
-            and customers.business_date = risks.business_date
-    left join branches
-        on
-            customers.branch_id = branches.branch_id
-            and customers.business_date = branches.business_date
-    left join freshness on customers.business_date = freshness.business_date
-    left join quarantined
-        on
-            customers.customer_id = quarantined.customer_id
-            and customers.business_date = quarantined.business_date
+                customer_status = 'closed'
+                or (
+                    inactive_days >= {{ var('lost_days') }}
+                    and total_asset_amount < {{ var('lost_below_amount') }}
+                )
+                then 'lost'
+            when total_asset_amount = 0 and last_trade_date is null then 'not_funded'
+            when open_days < {{ var('new_days') }} then 'new'
+            when
+                total_asset_amount <= average_20d_asset_amount * {{ var('at_risk_share_of_average') }}
+                and month_net_asset_change_amount - month_profit_amount < 0
+                then 'at_risk'
+            when inactive_days >= {{ var('dormant_days') }} then 'dormant'
+            when open_days < {{ var('growing_days') }} then 'growing'
+            else 'mature'
+        end as life_cycle,
+        turnover_365d_amount >= {{ var('valid_turnover_amount') }}
+        or month_average_asset_amount >= {{ var('valid_asset_amount') }} as is_valid_customer
+    from with_days
 )
 
-select * from final
+-- the enforced contract names the columns
+select * from final -- noqa: AM04
