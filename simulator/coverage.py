@@ -36,6 +36,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "normal_counter__clients": ("client_number",),
     "normal_counter__positions": ("account_id", "securities_account_id", "exchange_code", "security_code"),
     "normal_counter__securities_accounts": ("securities_account_id", "exchange_code"),
+    "operations__allotments": ("account_id", "exchange_code", "security_code"),
     "operations__case_elements": ("case_id", "element_id"),
     "option_counter__accounts": ("account_id",),
     "option_counter__cash_balances": ("account_id", "currency_code"),

@@ -542,6 +542,29 @@ class CaseElementRemoved(NamedTuple):
     element_id: str
 
 
+# ---------------------------------------------------------------- public offers
+
+
+class AllotmentSet(NamedTuple):
+    """A win of a cash account in a public offer, absolute. Key: (account_id, exchange_code, security_code)."""
+
+    account_id: str
+    exchange_code: str
+    security_code: str
+    won_quantity: Quantity
+    issue_price: Price
+    payable_amount: Money
+    paid_amount: Money
+    payment_due_date: dt.date
+    paid_date: dt.date | None
+
+
+class AllotmentRemoved(NamedTuple):
+    account_id: str
+    exchange_code: str
+    security_code: str
+
+
 # ---------------------------------------------------------------- call platform
 
 
@@ -622,6 +645,8 @@ EVENT_ORDER: tuple[type, ...] = (
     FundHoldingDetailSet,
     CaseElementSet,
     CaseElementRemoved,
+    AllotmentSet,
+    AllotmentRemoved,
     ConsentSet,
     ConsentRemoved,
     CallMade,

@@ -332,6 +332,7 @@ FEEDS: dict[str, Callable[[EndOfDay], pd.DataFrame]] = {
     "bank__custody_balances": counterparties.custody_balances,
     "bank__transfers": counterparties.bank_transfers,
     "operations__case_elements": _table("case_elements"),
+    "operations__allotments": _table("allotments"),
     "call_platform__consents": _table("consents"),
     "call_platform__calls": lambda day: day.events(ev.CallMade),
     "call_platform__complaints": _table("complaints"),

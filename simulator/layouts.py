@@ -482,6 +482,14 @@ _SPECIFICATIONS: dict[str, tuple[str, str, str, str, str]] = {
         "security_code quantity:quantity executed_date:date",
         "amount quantity",
     ),
+    "operations__allotments": (
+        "delimited",
+        _STATE_FEED,
+        "allotments_{date}.txt",
+        "account_id exchange_code:exchange security_code won_quantity:quantity issue_price:price payable_amount:money "
+        "paid_amount:money payment_due_date:date paid_date:date",
+        "payable_amount paid_amount",
+    ),
     "call_platform__consents": (
         "delimited",
         _STATE_FEED,

@@ -20,6 +20,10 @@ COLLEAGUE = "E000001"
 SPREAD_STOCK, CHEAP_STOCK = ("SSE", "600002"), ("SZSE", "000001")
 ETF_UNIT = 10_000
 RIGHTS_PRICE_CENTS, WON_SHARES = 3_000, 500
+# Two offers at once: "misread" has cash for either, not for both, and pays for none.
+SECOND_OFFER, MANY_SHARES = ("SSE", "718901"), 10_000
+OLD_OFFER = ("SZSE", "001999")
+TAKEN_OUT_CENTS = 45_000_000
 # What "moved" takes out; a court has ordered it, first on the first day and again on the fifth.
 DEDUCTED_CENTS, FIRST_ORDER, SECOND_ORDER, ESTATE = 250_000, "JD000001", "JD000002", "IN000001"
 
@@ -36,6 +40,14 @@ def open_stage(day: Day, stage: Stage) -> None:
     _open_funds(day, stage)
     _open_relations(day, stage)
     _open_cases(day, stage)
+    _win(day, stage, "lender", OLD_OFFER, 100, day.date, paid_on=day.date)
+    for key, kind in (
+        ("watched", "do_not_call"),
+        ("called", "do_not_call"),
+        ("renewed", "marketing_granted"),
+        ("misread_too", "marketing_refused"),
+    ):
+        stage.declare(day, key, kind)
 
 
 def _open_everyone(day: Day, stage: Stage) -> None:
@@ -285,7 +297,49 @@ def _overdraw(day: Day, stage: Stage) -> None:
     stage.move_cash(day, "overdrawn", "normal", "dividend_tax", -1_234)
 
 
+def _win(day: Day, stage: Stage, key: str, offer: tuple[str, str], shares: int, due: dt.date, paid_on=None) -> None:
+    payable = shares * RIGHTS_PRICE_CENTS
+    day.emit(
+        ev.AllotmentSet,
+        account_id=stage.accounts[key, "normal"],
+        exchange_code=offer[0],
+        security_code=offer[1],
+        won_quantity=shares,
+        issue_price=RIGHTS_PRICE_CENTS * 100,
+        payable_amount=payable,
+        paid_amount=payable if paid_on else 0,
+        payment_due_date=due,
+        paid_date=paid_on,
+    )
+
+
+def _forget_win(day: Day, stage: Stage, key: str, offer: tuple[str, str]) -> None:
+    exchange, code = offer
+    day.emit(ev.AllotmentRemoved, account_id=stage.accounts[key, "normal"], exchange_code=exchange, security_code=code)
+
+
+def _announce_winners(day: Day, stage: Stage) -> None:
+    """Known on the evening of the draw, due on the next session."""
+    due = day.session_in(1)
+    _win(day, stage, "winner", IPO_STOCK, WON_SHARES, due)
+    for offer in (IPO_STOCK, SECOND_OFFER):
+        _win(day, stage, "misread", offer, MANY_SHARES, due)
+    _forget_win(day, stage, "lender", OLD_OFFER)
+
+
+def _let_wins_lapse(day: Day, stage: Stage) -> None:
+    for offer in (IPO_STOCK, SECOND_OFFER):
+        _forget_win(day, stage, "misread", offer)
+
+
+def _take_money_out(day: Day, stage: Stage) -> None:
+    """Nine tenths of what they own: one of the two may be called about it."""
+    for key in ("renewed", "misread_too"):
+        stage.move_cash(day, key, "normal", "bank_transfer_out", -TAKEN_OUT_CENTS, bank="B01")
+
+
 def _pay_for_won_shares(day: Day, stage: Stage) -> None:
+    _win(day, stage, "winner", IPO_STOCK, WON_SHARES, day.date, paid_on=day.date)
     payment = WON_SHARES * RIGHTS_PRICE_CENTS
     stage.move_cash(day, "winner", "normal", "allotment_payment", -payment)
     stage.in_transit(day, "winner", "allotment", payment)
@@ -295,6 +349,7 @@ def _list_won_shares(day: Day, stage: Stage) -> None:
     payment = WON_SHARES * RIGHTS_PRICE_CENTS
     stage.in_transit(day, "winner", "allotment", -payment)
     stage.move_shares(day, "winner", *IPO_STOCK, "allotment", WON_SHARES, cost=payment)
+    _forget_win(day, stage, "winner", IPO_STOCK)
 
 
 def _move_collateral(day: Day, stage: Stage) -> None:
@@ -563,6 +618,7 @@ _SCRIPT = {
         _open_option_sides,
         _open_account_before_client,
         _execute_first_order,
+        _announce_winners,
     ),
     2: (
         _trade_daily,
@@ -579,6 +635,7 @@ _SCRIPT = {
         _welcome,
         _sell_out,
         _leave,
+        _take_money_out,
     ),
     3: (
         _trade_daily,
@@ -594,6 +651,7 @@ _SCRIPT = {
         _change_relations,
         _sell_collateral,
         _close_first_case,
+        _let_wins_lapse,
     ),
     IPO_LISTED_DAY: (
         _trade_daily,

@@ -303,6 +303,17 @@ class Stage:
                 **values,
             )
 
+    def declare(self, day: Day, key: str, kind: str) -> None:
+        """What the person's phone allows the call platform, from today."""
+        day.emit(
+            ev.ConsentSet,
+            consent_id=day.take("consent", 1)[0],
+            client_number=self.clients[key, "NOR"],
+            mobile_phone=self.persons[key]["mobile_phone"][0],
+            consent_kind=kind,
+            recorded_date=day.date,
+        )
+
     def unrelate(self, day: Day, key: str, line: str, employee: str) -> None:
         day.emit(ev.RelationRemoved, account_id=self.accounts[key, line], business_line=line, employee_id=employee)
 

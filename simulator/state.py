@@ -33,6 +33,7 @@ ABSOLUTE_TABLES: dict[str, tuple[tuple[type, ...], type | None, tuple[str, ...]]
     "option_margins": ((ev.OptionMarginSet,), None, ("account_id", "currency_code")),
     "fund_details": ((ev.FundHoldingDetailSet,), None, ("account_id", "product_code", "share_class")),
     "case_elements": ((ev.CaseElementSet,), ev.CaseElementRemoved, ("case_id", "element_id")),
+    "allotments": ((ev.AllotmentSet,), ev.AllotmentRemoved, ("account_id", "exchange_code", "security_code")),
     "consents": ((ev.ConsentSet,), ev.ConsentRemoved, ("consent_id",)),
     "complaints": ((ev.ComplaintSet,), ev.ComplaintRemoved, ("complaint_id",)),
 }

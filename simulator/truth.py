@@ -20,7 +20,7 @@ from simulator.truth_files import TruthFiles
 from simulator.truth_flows import brought_by_account, cash_flow_rows
 from simulator.truth_market import Market, read_market
 from simulator.truth_money import CENT, ZERO
-from simulator.truth_service import CustomerDay, Risks, age_cells, list_rows, stand, sum_holdings
+from simulator.truth_service import CustomerDay, Risks, age_cells, list_rows, stand, sum_holdings, sum_offers
 from simulator.truth_state import AccountKey, BrokerState
 
 DECIMAL_CONTEXT = Context(prec=60, rounding=ROUND_HALF_UP)
@@ -106,8 +106,10 @@ class _TruthRun:
         risks: dict[AccountKey, Risks],
     ) -> None:
         held_by_customer: dict[str, list[tuple[str, Holding]]] = {}
+        accounts_of_customer: dict[str, list[AccountKey]] = {}
         risks_of_customer: dict[str, Risks] = {}
         for key, customer_id in customers.customer_of_account.items():
+            accounts_of_customer.setdefault(customer_id, []).append(key)
             held_by_customer.setdefault(customer_id, []).extend((key[0], holding) for holding in holdings[key])
             worst = risks_of_customer.get(customer_id, Risks())
             risks_of_customer[customer_id] = worst.worse(risks.get(key, Risks()))
@@ -123,16 +125,26 @@ class _TruthRun:
                 of_month.amount, profits,
             )  # fmt: skip
             worst = risks_of_customer.get(customer_id, Risks())
+            offers = sum_offers(self._state, accounts_of_customer.get(customer_id, []), business_date)
             contact = contacts[customer_id]
             row = (
                 business_date, customer_id, *profile.cells(), *age_cells(profile.birth_date, business_date), last_trade_date,
-                *turnover, *profits, asset_band(of_month.amount), *worst, *held, *contact, *standing, *assets.cells(), *of_20_days,
+                *turnover, *profits, asset_band(of_month.amount), *worst, *held, *offers, *contact, *standing, *assets.cells(), *of_20_days,
                 *of_month,
             )  # fmt: skip
             self._files.add("customers", [row])
             days.append(
                 CustomerDay(
-                    business_date, customer_id, profile, assets, of_20_days.amount, worst, held, contact, standing
+                    business_date,
+                    customer_id,
+                    profile,
+                    assets,
+                    of_20_days.amount,
+                    worst,
+                    held,
+                    offers,
+                    contact,
+                    standing,
                 )
             )
         calls, suppressed = list_rows(days)

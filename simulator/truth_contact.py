@@ -17,6 +17,7 @@ class Contact(NamedTuple):
     is_do_not_call: bool
     last_call_date: dt.date | None
     last_call_result: str | None
+    last_reached_date: dt.date | None
     open_complaint_count: int
 
 
@@ -27,6 +28,7 @@ class ContactBook:
         self._consents: dict[str, events.ConsentSet] = {}
         self._complaints: dict[str, events.ComplaintSet] = {}
         self._last_calls: dict[str, tuple[dt.date, str, str]] = {}
+        self._last_reached: dict[str | None, dt.date] = {}
         self._words: dict[str, str] = {}
 
     def apply(self, event_log: events.EventLog, business_date: dt.date) -> None:
@@ -44,6 +46,8 @@ class ContactBook:
                 made = (business_date, call.call_id, call.call_result)
                 phone = plain_phone(call.mobile_phone)
                 self._last_calls[phone] = max(made, self._last_calls.get(phone, made))
+                if call.call_result == "reached":
+                    self._last_reached[phone] = business_date
         in_order = sorted(self._consents.values(), key=lambda consent: (consent.recorded_date, consent.consent_id))
         self._words = {plain_phone(consent.mobile_phone): consent.consent_kind for consent in in_order}
 
@@ -60,7 +64,12 @@ class ContactBook:
             word = self._words.get(phone)
             called_on, _, result = self._last_calls.get(phone, (None, None, None))
             found[customer_id] = Contact(
-                word == "marketing_granted", word == "do_not_call", called_on, result, complaints[customer_id]
+                word == "marketing_granted",
+                word == "do_not_call",
+                called_on,
+                result,
+                self._last_reached.get(phone),
+                complaints[customer_id],
             )
         return found
 

@@ -15,7 +15,8 @@ from simulator.truth_assets import Assets, Holding
 from simulator.truth_behaviour import Profits
 from simulator.truth_contact import Contact
 from simulator.truth_customers import Profile
-from simulator.truth_money import ZERO
+from simulator.truth_money import ZERO, total_of
+from simulator.truth_state import AccountKey, BrokerState
 
 # First age of each band, the youngest without one.
 AGE_BANDS = ((None, "to 35"), (36, "36 to 50"), (51, "51 to 65"), (66, "66 to 75"), (76, "over 75"))
@@ -51,6 +52,14 @@ class Held(NamedTuple):
     next_product_maturity_date: dt.date | None = None
 
 
+class Offers(NamedTuple):
+    """What a customer has still to pay for shares it has won. An account short of cash is not helped by another."""
+
+    due_date: dt.date | None = None
+    unpaid: Decimal = ZERO
+    short: Decimal = ZERO
+
+
 class Standing(NamedTuple):
     """How the customer stands with the firm."""
 
@@ -69,6 +78,7 @@ class CustomerDay(NamedTuple):
     average_20d: Decimal
     risks: Risks
     held: Held
+    offers: Offers
     contact: Contact
     standing: Standing
 
@@ -96,6 +106,23 @@ def sum_holdings(holdings: list[tuple[str, Holding]], risk_level: str | None, bu
         next_date("option"),
         next_date("fund"),
     )
+
+
+def sum_offers(state: BrokerState, keys: list[AccountKey], business_date: dt.date) -> Offers:
+    """`keys`: the customer's accounts."""
+    dates, unpaid, short = [], ZERO, ZERO
+    for key in keys:
+        wins = [
+            win
+            for win in state.allotments.get(key, {}).values()
+            if win.payment_due_date > business_date and win.payable_amount > win.paid_amount
+        ]
+        owed = total_of(win.payable_amount - win.paid_amount for win in wins)
+        cash = state.cash.get(key, {}).get("CNY", ZERO) - state.frozen_cash.get(key, {}).get("CNY", ZERO)
+        dates += [win.payment_due_date for win in wins]
+        unpaid += owed
+        short += max(owed - cash, ZERO) if wins else ZERO
+    return Offers(min(dates, default=None), unpaid, short)
 
 
 def stand(
@@ -135,10 +162,12 @@ LISTS = (
     ("margin_close_out", "M1", "mandatory", "human", None, "09:15", "S-M1"),
     ("margin_call", "M2", "mandatory", "human", None, "14:00", "S-M2"),
     ("option_risk", "O1", "mandatory", "human", None, "09:15", "S-O1"),
+    ("ipo_payment", "N1", "mandatory", "robot", "human", "15:30", "S-N1"),
     ("option_expiring", "O2", "mandatory", "robot", "human", "14:00", "S-O2"),
     ("product_maturing", "P1", "service", "robot", "human", "15:00", "S-P1"),
     ("suitability_mismatch", "S1", "service", "human", None, "17:00", "S-S1"),
     ("margin_watch", "M3", "service", "robot", "human", "15:00", "S-M3"),
+    ("first_call_back", "B1", "service", "human", None, "18:00", "S-B1"),
     ("identity_expiring", "I1", "service", "robot", "human", "18:00", "S-I1"),
     ("risk_test_expiring", "R1", "service", "robot", "human", "18:00", "S-R1"),
     ("leaving", "L1", "marketing", "human", None, "18:00", "S-L1"),
@@ -184,6 +213,12 @@ def _reasons(customer: CustomerDay, horizon: dt.date) -> Iterator[tuple[str, str
             yield f"margin_{tier}", figures
     if risks.maximum_degree is not None and risks.maximum_degree >= OPTION_CALL_DEGREE:
         yield "option_risk", f"maximum_option_risk_degree {risks.maximum_degree}"
+    if customer.offers.short:
+        figures = f"ipo_short_amount {customer.offers.short}, ipo_payment_due_date {customer.offers.due_date}"
+        yield "ipo_payment", figures
+    reached = customer.contact.last_reached_date
+    if (today - profile.open_date).days < NEW_DAYS and (reached is None or reached < profile.open_date):
+        yield "first_call_back", f"open_date {profile.open_date}"
     if held.next_option_expiry_date and held.next_option_expiry_date <= horizon:
         yield "option_expiring", f"next_option_expiry_date {held.next_option_expiry_date}"
     if held.next_product_maturity_date and held.next_product_maturity_date <= horizon:

@@ -31,6 +31,8 @@ class BrokerState:
         self.contracts: dict[AccountKey, dict[str, events.CreditContractSet]] = {}
         self.option_positions: dict[AccountKey, dict[tuple[str, str], Decimal]] = {}
         self.occupied_margins: dict[AccountKey, dict[str, Decimal]] = {}
+        self.frozen_cash: dict[AccountKey, dict[str, Decimal]] = {}
+        self.allotments: dict[AccountKey, dict[tuple[str, str], events.AllotmentSet]] = {}
         self.fund_quantities: dict[AccountKey, dict[tuple[str, str], Decimal]] = {}
         self.fund_incomes: dict[AccountKey, dict[tuple[str, str], Decimal]] = {}
         self._account_of_contract: dict[str, AccountKey] = {}
@@ -45,6 +47,7 @@ class BrokerState:
             events.RelationRemoved: self._remove_relation,
             events.RelationSet: self._set_relation,
             events.CashMoved: self._move_cash,
+            events.CashFrozenSet: self._set_frozen,
             events.InTransitMoved: self._move_in_transit,
             events.SecuritiesMoved: self._move_securities,
             events.CreditContractSet: self._set_contract,
@@ -53,6 +56,10 @@ class BrokerState:
             events.OptionMarginSet: self._set_option_margin,
             events.FundHoldingMoved: self._move_fund_holding,
             events.FundHoldingDetailSet: self._set_fund_holding_detail,
+            events.AllotmentSet: self._set_allotment,
+            events.AllotmentRemoved: lambda event: self.allotments.get(("normal", event.account_id), {}).pop(
+                (event.exchange_code, event.security_code), None
+            ),
             events.AccountRemoved: self._remove_account,
             events.ClientRemoved: lambda event: self.clients.pop((event.system, event.client_number), None),
         }
@@ -76,6 +83,8 @@ class BrokerState:
             self.contracts,
             self.option_positions,
             self.occupied_margins,
+            self.frozen_cash,
+            self.allotments,
             self.fund_quantities,
             self.fund_incomes,
         )
@@ -106,6 +115,13 @@ class BrokerState:
 
     def _move_cash(self, event: events.CashMoved) -> None:
         _add(self.cash, (event.line, event.account_id), event.currency_code, event.amount)
+
+    def _set_frozen(self, event: events.CashFrozenSet) -> None:
+        self.frozen_cash.setdefault((event.line, event.account_id), {})[event.currency_code] = event.frozen_amount
+
+    def _set_allotment(self, event: events.AllotmentSet) -> None:
+        wins = self.allotments.setdefault(("normal", event.account_id), {})
+        wins[event.exchange_code, event.security_code] = event
 
     def _move_in_transit(self, event: events.InTransitMoved) -> None:
         """The four buckets are added before any conversion, so they are kept as one."""

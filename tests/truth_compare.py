@@ -48,7 +48,8 @@ CLAIMS = {
             "day_profit_amount, month_profit_amount, year_profit_amount, month_net_asset_change_amount, asset_band, "
             "customer_status, birth_date, open_date, age_years, age_band, minimum_maintenance_ratio, margin_tier, "
             "maximum_option_risk_degree, holding_count, mismatched_holding_count, next_option_expiry_date, next_product_maturity_date, "
-            "has_marketing_consent, is_do_not_call, last_call_date, last_call_result, open_complaint_count, inactive_days, life_cycle, "
+            "ipo_payment_due_date, ipo_unpaid_amount, ipo_short_amount, has_marketing_consent, is_do_not_call, last_call_date, "
+            "last_call_result, last_reached_date, open_complaint_count, inactive_days, life_cycle, "
             "is_valid_customer, "
             f"{_ASSETS}, average_20d_sum_amount, average_20d_days, average_20d_asset_amount, month_average_sum_amount, "
             "month_average_days, month_average_asset_amount from mart_customer_profile",

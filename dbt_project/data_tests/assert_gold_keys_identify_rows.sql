@@ -6,6 +6,7 @@
     'accounts',
     'quarantined_customers',
     'holdings',
+    'allotments_due',
     'phone_consents',
     'calls',
     'open_complaints',

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.gold import assets, contacts, customers, trades
+from spark_jobs.gold import allotments, assets, contacts, customers, trades
 from spark_jobs.gold.money import build_rates
 from spark_jobs.gold.tables import conform
 from spark_jobs.silver.members import build_sightings
@@ -105,6 +105,9 @@ def build_gold(
             {"normal": silver("normal_counter__cash_journal"), "credit": silver("credit_counter__cash_journal")},
             accounts,
             rates,
+        ),
+        "allotments_due": allotments.build_allotments_due(
+            silver("operations__allotments"), silver("normal_counter__cash_balances"), accounts
         ),
         "phone_consents": contacts.build_phone_consents(silver("call_platform__consents")),
         "calls": contacts.build_calls(silver("call_platform__calls")),

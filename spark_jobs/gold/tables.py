@@ -151,6 +151,13 @@ TABLES: dict[str, GoldTable] = {
             "hired_date date, left_date date",
         ),
         GoldTable(
+            "allotments_due",
+            "cash account with wins to be paid and business date",
+            ("account_id", "business_date"),
+            f"account_id string, business_date date, customer_id string, payment_due_date date, unpaid_amount {MONEY}, "
+            f"available_cash_amount {MONEY}, short_amount {MONEY}",
+        ),
+        GoldTable(
             "phone_consents",
             "phone and business date",
             ("mobile_phone_token", "business_date"),

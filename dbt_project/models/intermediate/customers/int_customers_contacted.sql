@@ -24,7 +24,8 @@ calls_out as (
             business_date as call_date,
             call_id as call_id,
             call_result as call_result
-        )) as last_call
+        )) as last_call,
+        max(case when call_result = 'reached' then business_date end) as reached_date
     from calls
     where
         call_direction = 'out'
@@ -37,7 +38,8 @@ last_called as (
     select
         customers.customer_id,
         customers.business_date,
-        max(calls_out.last_call) as last_call
+        max(calls_out.last_call) as last_call,
+        max(calls_out.reached_date) as last_reached_date
     from customers
     inner join calls_out
         on
@@ -54,6 +56,7 @@ final as (
         coalesce(phone_consents.consent_kind = 'do_not_call', false) as is_do_not_call,
         last_called.last_call.call_date as last_call_date,
         last_called.last_call.call_result as last_call_result,
+        last_called.last_reached_date,
         coalesce(open_complaints.open_complaint_count, 0) as open_complaint_count
     from customers
     left join phone_consents

@@ -32,6 +32,10 @@ holdings as (
     select * from {{ ref('int_holdings_summed_to_customer') }}
 ),
 
+allotments as (
+    select * from {{ ref('int_allotments_summed_to_customer') }}
+),
+
 contacts as (
     select * from {{ ref('int_customers_contacted') }}
 ),
@@ -114,10 +118,14 @@ final as (
         coalesce(holdings.mismatched_holding_count, 0) as mismatched_holding_count,
         holdings.next_option_expiry_date,
         holdings.next_product_maturity_date,
+        allotments.ipo_payment_due_date,
+        coalesce(allotments.ipo_unpaid_amount, cast(0 as decimal(18, 2))) as ipo_unpaid_amount,
+        coalesce(allotments.ipo_short_amount, cast(0 as decimal(18, 2))) as ipo_short_amount,
         contacts.has_marketing_consent,
         contacts.is_do_not_call,
         contacts.last_call_date,
         contacts.last_call_result,
+        contacts.last_reached_date,
         contacts.open_complaint_count,
         customers.customer_status,
         customers.member_count,
@@ -159,6 +167,10 @@ final as (
         on
             customers.customer_id = holdings.customer_id
             and customers.business_date = holdings.business_date
+    left join allotments
+        on
+            customers.customer_id = allotments.customer_id
+            and customers.business_date = allotments.business_date
     left join contacts
         on
             customers.customer_id = contacts.customer_id

@@ -44,6 +44,23 @@ with_reasons as (
                 )
             end,
             case
+                when ipo_short_amount > 0 then struct(
+                    'ipo_payment' as list_name,
+                    concat(
+                        'ipo_short_amount ', ipo_short_amount, ', ipo_payment_due_date ', ipo_payment_due_date
+                    ) as reason_text
+                )
+            end,
+            case
+                when
+                    datediff(as_of_date, open_date) < {{ var('new_days') }}
+                    and (last_reached_date is null or last_reached_date < open_date)
+                    then struct(
+                        'first_call_back' as list_name,
+                        concat('open_date ', open_date) as reason_text
+                    )
+            end,
+            case
                 when next_option_expiry_date <= horizon_date then struct(
                     'option_expiring' as list_name,
                     concat('next_option_expiry_date ', next_option_expiry_date) as reason_text
