@@ -22,6 +22,7 @@ from simulator.truth_market import Market, read_market
 from simulator.truth_money import CENT, ZERO
 from simulator.truth_service import CustomerDay, Risks, age_cells, list_rows, stand, sum_holdings, sum_offers
 from simulator.truth_state import AccountKey, BrokerState
+from simulator.truth_tags import RunningTags
 
 DECIMAL_CONTEXT = Context(prec=60, rounding=ROUND_HALF_UP)
 NO_CUSTOMER = ""
@@ -47,6 +48,7 @@ class _TruthRun:
         self._profits = RunningProfits()
         self._months = CommissionMonths()
         self._contacts = ContactBook()
+        self._tags = RunningTags()
         self._last_trade_dates: dict[str, dt.date] = {}
 
     def write_all(self) -> None:
@@ -84,6 +86,8 @@ class _TruthRun:
             self._write_holdings(business_date, holdings)
             self._write_risks(business_date, assets, risks)
             self._files.add("cash_flows", cash_flow_rows(self._log, business_date))
+            self._tags.add_day(self._log, business_date, customers)
+            self._files.add("tags", self._tags.rows(business_date, customers))
 
     def _write_commission(
         self, business_date: dt.date, customers: CustomersOfDay, fees: dict[AccountKey, Fees]

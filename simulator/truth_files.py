@@ -97,6 +97,7 @@ FILES: dict[str, tuple[str, ...]] = {
         "product_risk_level",
         "maturity_date",
     ),
+    "tags": ("business_date", "customer_id", "tag_name", "first_date", "last_date", "is_current_month"),
     "outbound_calls": (
         "business_date",
         "customer_id",

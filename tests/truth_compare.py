@@ -66,6 +66,11 @@ CLAIMS = {
             "product_risk_level, maturity_date from mart_customer_holding",
         ),
         Claim(
+            "tags",
+            ("business_date", "customer_id", "tag_name"),
+            "select as_of_date as business_date, customer_id, tag_name, first_date, last_date, is_current_month from mart_customer_tag",
+        ),
+        Claim(
             "outbound_calls",
             ("business_date", "customer_id", "list_name"),
             "select as_of_date as business_date, customer_id, list_name, reason_code, purpose, priority, is_call, call_date, due_time, "

@@ -11,6 +11,7 @@
     'calls',
     'open_complaints',
     'trades',
+    'fund_confirmations',
     'account_assets',
     'customer_assets',
     'credit_risks',

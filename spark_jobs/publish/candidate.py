@@ -24,6 +24,7 @@ MARTS = {
     "mart_customer_profile": "as_of_date",
     "mart_customer_account": "as_of_date",
     "mart_customer_holding": "as_of_date",
+    "mart_customer_tag": "as_of_date",
     "mart_outbound_call": "as_of_date",
     "mart_outbound_suppressed": "as_of_date",
     "mart_commission_customer_day": "business_date",

@@ -23,12 +23,20 @@ _KEYS = {
     "mart_customer_profile": "customer_id, as_of_date",
     "mart_customer_account": "customer_id, as_of_date",
     "mart_customer_holding": "customer_id, as_of_date",
+    "mart_customer_tag": "customer_id, as_of_date",
     "mart_outbound_call": "customer_id, as_of_date",
     "mart_outbound_suppressed": "customer_id, as_of_date",
     "mart_commission_customer_day": "customer_id, business_date",
     "mart_commission_employee_month": "employee_id, commission_month",
     "mart_commission_branch_month": "branch_id, commission_month",
 }
+
+# Of the last published day on or before the one asked for: a day without trading has the profile of the last trading day.
+_PROFILE_AT = """
+    create macro profile_at(day) as table
+    select * from mart_customer_profile
+    where as_of_date = (select max(business_date) from publication where business_date <= cast(day as date))
+"""
 
 
 @dataclass(frozen=True)
@@ -109,6 +117,7 @@ def write_revision(lake_root: str, published: Path, revision: int, expected: dic
                 )
         connection.execute("create index profile_by_customer on mart_customer_profile (customer_id)")
         connection.execute("create index profile_by_phone on mart_customer_profile (mobile_phone_token)")
+        connection.execute(_PROFILE_AT)
         connection.execute("checkpoint")
     finally:
         connection.close()
@@ -121,6 +130,7 @@ def _full_key(mart: str) -> str:
         "mart_customer_profile": "customer_id, as_of_date",
         "mart_customer_account": "business_line, account_id, as_of_date",
         "mart_customer_holding": "business_line, account_id, instrument_id, position_side, as_of_date",
+        "mart_customer_tag": "customer_id, tag_name, as_of_date",
         "mart_outbound_call": "customer_id, list_name, as_of_date",
         "mart_outbound_suppressed": "customer_id, list_name, as_of_date",
         "mart_commission_customer_day": "customer_id, business_line, business_date",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import simulator
@@ -71,6 +72,23 @@ def test_the_commission_marts_sum_to_the_same_firm_total(broker):
             "(select sum(account_branch_net_commission_amount) from mart_commission_branch_month)"
         ).fetchone()
     assert len(set(totals)) == 1 and totals[0] != 0, totals
+
+
+def test_the_profile_of_any_day_is_that_of_the_last_published_day(broker):
+    days = broker.summary["published"]
+    with open_published(broker.settings.published) as connection:
+
+        def asked(day: str) -> list[tuple]:
+            return connection.execute("select as_of_date, count(*) from profile_at(?) group by 1", [day]).fetchall()
+
+        rows = dict(
+            connection.execute("select as_of_date::text, count(*) from mart_customer_profile group by 1").fetchall()
+        )
+        for day in days:
+            assert asked(day) == [(date.fromisoformat(day), rows[day])]
+        # Days of the October holiday and after the last day have the last day's profile, days before the first have none.
+        assert asked("2026-12-31") == [(date.fromisoformat(days[-1]), rows[days[-1]])]
+        assert asked("2000-01-01") == []
 
 
 def test_the_published_columns_are_those_of_the_dictionary_and_as_full_as_it_says(broker):

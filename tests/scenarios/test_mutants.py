@@ -255,6 +255,22 @@ GROUPS = (
     ),
     (
         Mutant(
+            "a_tag_is_first_earned_when_it_was_last_earned",
+            f"{MARTS_FOLDER}/customers/mart_customer_tag.sql",
+            "min(tags_by_day.business_date) as first_date",
+            "max(tags_by_day.business_date) as first_date",
+            "tags",
+            "first_date",
+        ),
+        Mutant(
+            "fills_of_options_earn_no_tag",
+            f"{CUSTOMERS}/int_customer_tags_by_day.sql",
+            "case when business_line = 'option' then 'option_trading' end",
+            "case when business_line = 'options' then 'option_trading' end",
+            "tags",
+            "rows",
+        ),
+        Mutant(
             "unassigned_wins_a_tie",
             f"{COMMISSIONS}/int_commissions_attributed.sql",
             "is_unassigned asc",

@@ -17,6 +17,7 @@ PUBLIC_MARTS = {
     "mart_customer_profile",
     "mart_customer_account",
     "mart_customer_holding",
+    "mart_customer_tag",
     "mart_outbound_call",
     "mart_outbound_suppressed",
     "mart_commission_customer_day",

@@ -9,6 +9,7 @@ final as (
         business_date,
         account_id,
         customer_id,
+        business_code,
         flow_class,
         amount_cny
     from source

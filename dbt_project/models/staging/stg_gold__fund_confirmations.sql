@@ -1,0 +1,16 @@
+with source as (
+    select * from {{ source('gold', 'fund_confirmations') }}
+),
+
+final as (
+    select
+        confirmation_id,
+        business_date,
+        customer_id,
+        business_code,
+        confirmed_quantity
+    from source
+    where {{ is_after_baseline('business_date') }}
+)
+
+select * from final
