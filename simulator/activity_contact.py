@@ -70,14 +70,14 @@ def _change_consents(day: Day, generator: np.random.Generator) -> None:
 
 
 def _call(day: Day, generator: np.random.Generator, phones: pd.DataFrame) -> None:
-    """Calls out, and every tenth one in."""
+    """Calls out, and every fourth one in."""
     called = phones.iloc[generator.integers(0, len(phones), max(2, round(len(phones) * CALLED_SHARE)))]
     day.emit(
         ev.CallMade,
         call_id=day.take_daily("CL", len(called)),
         client_number=called["client_number"].to_numpy(),
         mobile_phone=called["mobile_phone"].to_numpy(),
-        call_direction=np.where(np.arange(len(called)) % 10 == 9, "in", "out").astype(object),
+        call_direction=np.where(np.arange(len(called)) % 4 == 3, "in", "out").astype(object),
         call_result=picked(generator, RESULTS, len(called), RESULT_WEIGHTS),
     )
 

@@ -88,7 +88,7 @@ GROUPS = (
             "cast(count(*) as int) as natural_days",
             "1 as natural_days",
             "customers",
-            "month_average_days",
+            "month_average_sum_amount",
         ),
         Mutant(
             "first_trade_date_is_called_last",
@@ -364,9 +364,10 @@ class Variants:
     def _statement(self, model: str) -> str:
         """The SQL of a model; the tables it reads are there afterwards."""
         statement = self._statements[model]
-        for needed in set(re.findall(rf"`?{DATABASE}`?\.`?(\w+)", statement)) - self._built:
-            self._spark.sql(f"create table {DATABASE}.{needed} using parquet as {self._statement(needed)}")
-            self._built.add(needed)
+        for needed in sorted(set(re.findall(rf"`?{DATABASE}`?\.`?(\w+)", statement))):
+            if needed not in self._built:
+                self._spark.sql(f"create table {DATABASE}.{needed} using parquet as {self._statement(needed)}")
+                self._built.add(needed)
         return statement
 
     def _computed(self, claim: str, suffix: str, connection: duckdb.DuckDBPyConnection) -> None:

@@ -1,5 +1,3 @@
-{{ config(materialized='ephemeral') }}
-
 with customers_with_assets as (
     select * from {{ ref('int_customers_with_assets') }}
 ),

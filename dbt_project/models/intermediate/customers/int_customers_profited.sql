@@ -1,4 +1,3 @@
-{{ config(materialized='ephemeral') }}
 {%- set periods = ['day', 'month', 'year'] %}
 
 with customers_with_assets as (
