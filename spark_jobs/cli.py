@@ -325,6 +325,41 @@ def dictionary(
 
 
 @app.command()
+def explain(
+    customer: Annotated[str, typer.Argument(help="customer id")],
+    column: Annotated[str, typer.Argument(help="a column of mart_customer_profile")],
+    day: Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="another published day")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Why a figure is what it is: definition, columns and rows of gold, and the rows of the files they came from."""
+    from spark_jobs.jobs.explain import explain as run_explain
+    from spark_jobs.jobs.explain import show_explanation
+
+    found = run_explain(load_settings(), customer, column, day.date() if day else None)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        show_explanation(found, console)
+
+
+@app.command()
+def impact(
+    column: Annotated[str, typer.Argument(help="a column of gold or of a mart, as column or table.column")],
+    as_json: AsJson = False,
+) -> None:
+    """What depends on a column: columns of marts, lists of calls, notebooks."""
+    from spark_jobs.jobs.explain import impact as run_impact
+    from spark_jobs.jobs.explain import show_impact
+
+    with errors.status("reading the statements of the published revision"):
+        found = run_impact(load_settings(), column)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        show_impact(found, console)
+
+
+@app.command()
 def rollback(revision: Annotated[int, typer.Option(help="a kept revision; see c360 status")]) -> None:
     """Publish an earlier revision again, in one step."""
     from spark_jobs.lock import writer_lock

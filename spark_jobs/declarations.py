@@ -8,6 +8,14 @@ from typing import Any
 
 import yaml
 
+# The parser of the C library gives the same and takes a tenth of the time.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def read_yaml(path: Path) -> Any:
+    """What one file declares. Raises yaml.YAMLError for what is no YAML."""
+    return yaml.load(path.read_text(encoding="utf-8"), _LOADER)
+
 
 def read_folder(
     folder: Path, faults_of: Callable[[dict[str, Any], str], Iterable[str]]
@@ -19,7 +27,7 @@ def read_folder(
     sound, faults = [], []
     for path in sorted(folder.glob("*.yml")):
         try:
-            document = yaml.safe_load(path.read_text(encoding="utf-8"))
+            document = read_yaml(path)
         except yaml.YAMLError as error:
             faults.append(f"{path.name}: not YAML: {str(error).splitlines()[0]}")
             continue

@@ -7,6 +7,7 @@ reconciliation and the gates read the same declaration. Amounts are CNY unless a
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
@@ -33,6 +34,11 @@ class GoldTable:
     grain: str
     key: tuple[str, ...]
     columns: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns, without Spark; the commas inside `decimal(18,2)` separate nothing."""
+        return tuple(part.split()[0] for part in re.sub(r"\([^)]*\)", "", self.columns).split(","))
 
     @property
     def schema(self) -> T.StructType:

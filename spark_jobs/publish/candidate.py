@@ -68,8 +68,11 @@ def run_dbt(
         spark.conf.set("spark.sql.ansi.enabled", ansi)
 
 
-def build_candidate(run: Run, days: list[date]) -> None:
-    """Run and test every model for `days`. Raises GateError C360-256 naming the models or tests that failed."""
+def build_candidate(run: Run, days: list[date]) -> dict[str, str]:
+    """Run and test every model for `days`. Returns the SQL of every table that was built.
+
+    Raises GateError C360-256 naming the models or tests that failed.
+    """
     name = candidate_name(run)
     run.lake.register("gold", TABLES)
     run.spark.sql(f"create database if not exists {name} location '{run.lake.root}/candidate/{name}'")
@@ -98,6 +101,8 @@ def build_candidate(run: Run, days: list[date]) -> None:
             where=f"business dates {min(days)} to {max(days)}", kept="gold; yesterday stays published",
             next_step=f"read {run.settings.logs / 'dbt' / 'dbt.log'}, then load again",
         )  # fmt: skip
+    models = (item.node for item in outcome.result.results if item.node.resource_type == "model")
+    return {node.name: node.compiled_code for node in models}
 
 
 def drop_candidate(run: Run) -> None:

@@ -12,9 +12,8 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from spark_jobs.config import PROJECT
+from spark_jobs.declarations import read_yaml
 from spark_jobs.errors import ConfigurationError
 
 DBT_PROJECT = PROJECT / "dbt_project"
@@ -49,9 +48,7 @@ def read_dictionary(project: Path = DBT_PROJECT) -> list[Entry]:
         for name, text in _BLOCK.findall(path.read_text(encoding="utf-8"))
     }
     models = [
-        model
-        for path in sorted((project / "models" / "marts").rglob("*.yml"))
-        for model in yaml.safe_load(path.read_text(encoding="utf-8"))["models"]
+        model for path in sorted((project / "models" / "marts").rglob("*.yml")) for model in read_yaml(path)["models"]
     ]
     columns = [(model, column) for model in models for column in model["columns"]]
     faults = [

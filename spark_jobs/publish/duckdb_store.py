@@ -1,7 +1,7 @@
 """The embedded store: one DuckDB file a revision, and a pointer that is replaced in one step.
 
 `published/revisions/<revision>.duckdb` holds every published day of every mart in its newest revision; `published/current.json` names
-the file in force. A reader that has a file open keeps reading it; the newest `revisions_kept` files stay for rollback.
+the file in force. The statements that built a revision lie beside its file (`publish.lineage`). A reader that has a file open keeps reading it; the newest `revisions_kept` files stay for rollback.
 """
 
 from __future__ import annotations
@@ -156,6 +156,7 @@ def point_at(published: Path, revision: int, keep: int) -> Published:
     for old in kept[: max(0, len(kept) - keep)]:
         if old != file:
             old.unlink()
+            old.with_suffix(".models.json").unlink(missing_ok=True)
     return Published(revision, file, newest)
 
 

@@ -15,12 +15,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import functions as F
 
 from spark_jobs.config import PROJECT
 from spark_jobs.contracts import Contract
+from spark_jobs.declarations import read_yaml
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.quality.plausible import PlausibleRule, plausible_faults, plausible_rule
 
@@ -160,7 +160,7 @@ def _written(layer: str, table: str, folder: Path) -> tuple[Rule | PlausibleRule
     path = folder / layer / f"{table}.yml"
     if not path.is_file():
         return ()
-    entries = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("rules", [])
+    entries = (read_yaml(path) or {}).get("rules", [])
     faults = [f"{path.name}: {entry.get('rule', '?')} {fault}" for entry in entries for fault in _faults(layer, entry)]
     names = [entry.get("rule") for entry in entries]
     faults += [f"{path.name}: {name} is declared twice" for name in {name for name in names if names.count(name) > 1}]

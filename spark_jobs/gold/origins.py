@@ -1,0 +1,44 @@
+"""Which feeds the rows of a gold table come from: where whoever explains a figure looks next."""
+
+from __future__ import annotations
+
+_BALANCES = tuple(f"{line}_counter__cash_balances" for line in ("normal", "credit", "option"))
+_POSITIONS = (
+    "normal_counter__positions",
+    "credit_counter__collateral_positions",
+    "option_counter__positions",
+    "fund_counter__holdings",
+)
+_ACCOUNTS = ("credit_counter__accounts", "option_counter__accounts", "fund_counter__accounts")
+_ASSETS = (*_BALANCES, *_POSITIONS, "credit_counter__contracts")
+
+FEEDS: dict[str, tuple[str, ...]] = {
+    "calendar": (),
+    "customers": ("normal_counter__clients", *_ACCOUNTS),
+    "accounts": ("normal_counter__cash_accounts", *_ACCOUNTS),
+    "quarantined_customers": (),
+    "holdings": _POSITIONS,
+    "trades": tuple(f"{line}_counter__trades" for line in ("normal", "credit", "option")),
+    "fund_confirmations": ("fund_counter__confirmations",),
+    "cash_flows": ("normal_counter__cash_journal", "credit_counter__cash_journal"),
+    "account_assets": _ASSETS,
+    "customer_assets": _ASSETS,
+    "credit_risks": (
+        "credit_counter__accounts",
+        "credit_counter__cash_balances",
+        "credit_counter__collateral_positions",
+        "credit_counter__contracts",
+        "credit_counter__asset_debt_summaries",
+    ),
+    "option_risks": ("option_counter__cash_balances", "option_counter__positions"),
+    "staff_relations": ("staff_platform__relations",),
+    "branches": ("reference__branches",),
+    "employees": ("reference__employees",),
+    "allotments_due": ("operations__allotments", "normal_counter__cash_balances"),
+    "phone_consents": ("call_platform__consents",),
+    "calls": ("call_platform__calls",),
+    "open_complaints": ("call_platform__complaints",),
+    "freshness": (),
+}
+"""Feeds of which rows belong to one customer, by gold table. Prices, rates, terms of instruments and the trading calendar are everybody's.
+What tells how old or how complete a day is comes from the ledger and the quarantine, not from a feed."""
