@@ -96,7 +96,8 @@ def test_a_column_leads_on_to_marts_lists_and_notebooks(broker):
     assert found["lists"] == ["option_expiring", "product_maturing"]
     found = impact(broker.settings, "credit_risks.margin_tier")
     assert found["lists"] == ["margin_*"] and "mart_customer_profile.margin_tier" in found["marts"]
-    assert impact(broker.settings, "mart_customer_profile.risk_test_expiry_date")["notebooks"]
+    found = impact(broker.settings, "customers.risk_test_expiry_date")
+    assert found["notebooks"] == ["01_customers_and_assets.ipynb"]
 
 
 def test_who_is_not_there_is_told_without_a_value(broker, profile):
