@@ -237,14 +237,6 @@ GROUPS = (
             "mismatched_holding_count",
         ),
         Mutant(
-            "calls_taken_count_as_made",
-            f"{CUSTOMERS}/int_customers_contacted.sql",
-            "call_direction = 'out'",
-            "call_direction is not null",
-            "customers",
-            "last_call_result",
-        ),
-        Mutant(
             "share_is_rounded_to_whole_cents",
             "macros/share_in_cents.sql",
             "cast(abs({{ amount }}) * 100 as decimal(20, 0)) * {{ ratio }}",
