@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
+from functools import reduce
 from pathlib import Path
 
 from simulator.events import EventLog
@@ -109,18 +110,15 @@ class _TruthRun:
         holdings: dict[AccountKey, list[Holding]],
         risks: dict[AccountKey, Risks],
     ) -> None:
-        held_by_customer: dict[str, list[tuple[str, Holding]]] = {}
         accounts_of_customer: dict[str, list[AccountKey]] = {}
-        risks_of_customer: dict[str, Risks] = {}
         for key, customer_id in customers.customer_of_account.items():
             accounts_of_customer.setdefault(customer_id, []).append(key)
-            held_by_customer.setdefault(customer_id, []).extend((key[0], holding) for holding in holdings[key])
-            worst = risks_of_customer.get(customer_id, Risks())
-            risks_of_customer[customer_id] = worst.worse(risks.get(key, Risks()))
         contacts = self._contacts.contacts(customers)
         days = []
         for customer_id, profile in sorted(customers.profiles.items()):
-            held = sum_holdings(held_by_customer.get(customer_id, []), profile.risk_level, business_date)
+            accounts = accounts_of_customer.get(customer_id, [])
+            held_by_account = [(key[0], holding) for key in accounts for holding in holdings[key]]
+            held = sum_holdings(held_by_account, profile.risk_level, business_date)
             assets, turnover = assets_of_customer[customer_id], self._turnover.of(customer_id)
             of_20_days, of_month = self._averages.of_20_days(customer_id), self._averages.of_month(customer_id)
             profits, last_trade_date = self._profits.of(customer_id), self._last_trade_dates.get(customer_id)
@@ -128,8 +126,8 @@ class _TruthRun:
                 business_date, self._log.opening_date, profile, last_trade_date, turnover[-1], assets, of_20_days.amount,
                 of_month.amount, profits,
             )  # fmt: skip
-            worst = risks_of_customer.get(customer_id, Risks())
-            offers = sum_offers(self._state, accounts_of_customer.get(customer_id, []), business_date)
+            worst = reduce(Risks.worse, (risks[key] for key in accounts if key in risks), Risks())
+            offers = sum_offers(self._state, accounts, business_date)
             contact = contacts[customer_id]
             row = (
                 business_date, customer_id, *profile.cells(), *age_cells(profile.birth_date, business_date), last_trade_date,

@@ -21,7 +21,12 @@ ASSET_BANDS = (
 
 
 def asset_band(amount: Decimal) -> str:
-    return [name for bound, name in ASSET_BANDS if bound is None or amount >= Decimal(bound)][-1]
+    return band_of(amount, ASSET_BANDS)
+
+
+def band_of(value: Decimal | int, bands: tuple[tuple[str | int | None, str], ...]) -> str:
+    """The name of the last of `bands` whose lower bound `value` reaches; the first has none."""
+    return [name for bound, name in bands if bound is None or value >= Decimal(bound)][-1]
 
 
 class RunningTurnover:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from simulator.trading_calendar import sessions_from
 from simulator.truth_assets import Assets, Holding
-from simulator.truth_behaviour import Profits
+from simulator.truth_behaviour import Profits, band_of
 from simulator.truth_contact import Contact
 from simulator.truth_customers import Profile
 from simulator.truth_money import ZERO, total_of
@@ -89,7 +89,7 @@ def age_cells(birth_date: dt.date | None, business_date: dt.date) -> tuple[int |
         return None, None
     had_birthday = (business_date.month, business_date.day) >= (birth_date.month, birth_date.day)
     years = business_date.year - birth_date.year - (0 if had_birthday else 1)
-    return years, [name for first, name in AGE_BANDS if first is None or years >= first][-1]
+    return years, band_of(years, AGE_BANDS)
 
 
 def sum_holdings(holdings: list[tuple[str, Holding]], risk_level: str | None, business_date: dt.date) -> Held:

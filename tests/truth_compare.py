@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
 from spark_jobs.config import Settings
-from spark_jobs.publish.duckdb_store import connect_delta, current
+from spark_jobs.publish.duckdb_store import connect_published
 
 SHOWN = 20
 
@@ -158,43 +159,43 @@ def read_answer(connection: duckdb.DuckDBPyConnection, lake: str, claim: Claim) 
     return _keyed((dict(zip(names, row, strict=True)) for row in cursor.fetchall()), claim)
 
 
-def differences(truth: dict[tuple, dict], answer: dict[tuple, dict]) -> Iterator[str]:
-    """One line per difference: a row on one side only, or a value that is not exactly the same."""
+class Difference(NamedTuple):
+    """`column` that is not exactly the same, or `rows` for a row that is on one side only."""
+
+    column: str
+    sentence: str
+
+
+def differences(truth: dict[tuple, dict], answer: dict[tuple, dict]) -> Iterator[Difference]:
+    """Every row on one side only, then every value that differs."""
     for key in sorted(truth.keys() - answer.keys()):
-        yield f"{key} is in truth only"
+        yield Difference("rows", f"{key} is in truth only")
     for key in sorted(answer.keys() - truth.keys()):
-        yield f"{key} is in the warehouse only"
+        yield Difference("rows", f"{key} is in the warehouse only")
     for key in sorted(truth.keys() & answer.keys()):
         for name, expected in truth[key].items():
             if answer[key][name] != expected:
-                yield f"{key} {name}: truth {expected}, warehouse {answer[key][name]}"
+                yield Difference(name, f"{key} {name}: truth {expected}, warehouse {answer[key][name]}")
 
 
-def differing_columns(truth: dict[tuple, dict], answer: dict[tuple, dict]) -> set[str]:
-    """Columns in which any row differs, and `rows` if one side has a row that the other has not."""
-    both = truth.keys() & answer.keys()
-    differing = {name for key in both for name, expected in truth[key].items() if answer[key][name] != expected}
-    return differing | ({"rows"} if truth.keys() ^ answer.keys() else set())
-
-
-def connect_published(settings: Settings) -> duckdb.DuckDBPyConnection:
-    """The published marts under their own names, on a connection that also reads Delta."""
-    connection = connect_delta()
-    connection.execute(f"attach '{current(settings.published).file}' as published (read_only)")
-    connection.execute("use published")
-    return connection
-
-
-def first_differences(settings: Settings, file: str, connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """The first differences between the truth of a broker and what the claim `file` gives on `connection`."""
+def differences_from_truth(
+    settings: Settings, file: str, connection: duckdb.DuckDBPyConnection
+) -> Iterator[Difference]:
+    """Differences between the truth of a broker and what the claim `file` gives on `connection`."""
     claim = CLAIMS[file]
     truth = read_truth(settings.home / "truth", claim)
     assert truth, f"an empty truth proves nothing: {file}"
-    return list(itertools.islice(differences(truth, read_answer(connection, settings.lake, claim)), SHOWN))
+    return differences(truth, read_answer(connection, settings.lake, claim))
+
+
+def first_differences(settings: Settings, file: str, connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The first of them, as sentences."""
+    found = differences_from_truth(settings, file, connection)
+    return [difference.sentence for difference in itertools.islice(found, SHOWN)]
 
 
 def must_equal_truth(settings: Settings, file: str) -> None:
     """Every row and value that the claim `file` speaks of is what the broker's events say; names the first that are not."""
-    with connect_published(settings) as connection:
+    with connect_published(settings.published) as connection:
         found = first_differences(settings, file, connection)
     assert not found, "\n".join([file, *found])

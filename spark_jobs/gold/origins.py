@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+BY_PHONE = ("call_platform__consents", "call_platform__calls")
+"""Feeds whose rows speak of a phone: they belong to whoever has it now, whichever client number stands beside it."""
+
 _BALANCES = tuple(f"{line}_counter__cash_balances" for line in ("normal", "credit", "option"))
 _POSITIONS = (
     "normal_counter__positions",

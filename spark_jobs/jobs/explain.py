@@ -17,18 +17,18 @@ from rich.table import Table
 
 from spark_jobs.config import PROJECT, Settings
 from spark_jobs.contracts import Catalogue, load_catalogue
-from spark_jobs.errors import ConfigurationError, InfrastructureError
-from spark_jobs.gold.origins import FEEDS
+from spark_jobs.errors import ConfigurationError
+from spark_jobs.gold.origins import BY_PHONE, FEEDS
 from spark_jobs.gold.tables import TABLES
+from spark_jobs.ingest.bronze import CUSTOMER_LINES
 from spark_jobs.jobs.ask import plain_rows
 from spark_jobs.jobs.status import local_lake
 from spark_jobs.publish.dictionary import read_dictionary
-from spark_jobs.publish.duckdb_store import Published, connect_delta, current
+from spark_jobs.publish.duckdb_store import connect_published, in_force
 from spark_jobs.publish.lineage import Source, lineage_of
 
 PROFILE = "mart_customer_profile"
 SHOWN = 5
-LINES = {"NOR": "normal", "CRD": "credit", "OPT": "option", "FND": "fund"}
 NOTEBOOKS = PROJECT / "notebooks"
 
 
@@ -55,11 +55,10 @@ def explain(settings: Settings, customer_id: str, column: str, day: date | None)
         raise ConfigurationError(
             "C360-118", f"the profile has no column {column}", next_step=f"c360 dictionary --mart {PROFILE}"
         )
-    now = _published(settings)
+    now = in_force(settings.published)
     lineage = lineage_of(settings.published, now.revision)
     root, catalogue = local_lake(settings), load_catalogue(settings.catalogue, settings.migrations)
-    with connect_delta() as connection:
-        connection.execute(f"attach '{now.file}' as published (read_only)")
+    with connect_published(settings.published) as connection:
         profile = _profile(connection, customer_id, day or now.as_of_date)
         customer = _customer(connection, root, profile)
         sources = sorted(lineage.gold_inputs(PROFILE, column))
@@ -88,11 +87,15 @@ def impact(settings: Settings, column: str) -> dict[str, Any]:
 
     Raises ConfigurationError C360-118 for a column nobody has.
     """
-    found = lineage_of(settings.published, _published(settings).revision)
+    found = lineage_of(settings.published, in_force(settings.published).revision)
     table, _, name = column.rpartition(".")
     known = {Source(f"gold.{gold.name}", field) for gold in TABLES.values() for field in gold.names}
     known |= {Source(model, field) for model in found.models for field in found.columns(model)}
-    meant = {source for source in known if source.column == name and table in ("", source.table, source.table[5:])}
+    meant = {
+        source
+        for source in known
+        if source.column == name and table in ("", source.table, source.table.removeprefix("gold."))
+    }
     if not meant:
         raise ConfigurationError(
             "C360-118", f"no table of gold and no mart has a column {column}", next_step="c360 dictionary"
@@ -108,20 +111,9 @@ def impact(settings: Settings, column: str) -> dict[str, Any]:
     }
 
 
-def _published(settings: Settings) -> Published:
-    now = current(settings.published)
-    if now is None:
-        raise InfrastructureError("C360-534", "nothing has been published yet", next_step="make load")
-    return now
-
-
 def _profile(connection: duckdb.DuckDBPyConnection, customer_id: str, day: date) -> dict[str, Any]:
     """The profile's row of the last published day on or before `day`."""
-    query = (
-        f"select * from published.{PROFILE} where customer_id = ? and as_of_date = "
-        "(select max(business_date) from published.publication where business_date <= ?)"
-    )
-    rows = plain_rows(connection.execute(query, [customer_id, day]))
+    rows = plain_rows(connection.execute("from profile_at(?) where customer_id = ?", [day, customer_id]))
     if not rows:
         raise ConfigurationError(
             "C360-119", "the published day has no such customer", where=f"customer given, {day}",
@@ -151,21 +143,21 @@ def _customer(connection: duckdb.DuckDBPyConnection, root: str, profile: dict[st
 def _whose(names: Iterable[str], customer: Customer, line: str) -> tuple[str, list[Any]]:
     """The condition under which a row with these columns belongs to the customer, and its values.
 
-    line: the business line of the feed; empty where the rows name it.
+    line: the business line whose accounts are meant; where that is none, those of every line.
     """
     names = set(names)
     if "customer_id" in names:
         return "customer_id = ?", [customer.customer_id]
     if "account_id" in names:
-        lines = {line} if line in LINES.values() else set(LINES.values())
         if "business_line" in names:
             pairs = [f"{of}|{account}" for of, account in customer.accounts]
             return "list_contains(?, business_line || '|' || account_id)", [pairs]
-        return "list_contains(?, account_id)", [[account for of, account in customer.accounts if of in lines]]
-    if "mobile_phone_token" in names and "client_kind" not in names:
-        return "mobile_phone_token = ?", [customer.phone_token]
+        meant = [account for of, account in customer.accounts if of == line or line not in CUSTOMER_LINES]
+        return "list_contains(?, account_id)", [meant]
     if "client_number" in names:
         return "list_contains(?, client_number)", [[number for system, number in customer.clients if system == "NOR"]]
+    if "mobile_phone_token" in names:
+        return "mobile_phone_token = ?", [customer.phone_token]
     if "employee_id" in names:
         return "employee_id = ?", [customer.employee_id]
     if "branch_id" in names:
@@ -200,7 +192,8 @@ def _file_rows(
     contract = catalogue[feed]
     if not (Path(root) / "silver" / feed).is_dir():
         return []
-    condition, values = _whose(contract.fields, customer, contract.line)
+    names = ["mobile_phone_token"] if feed in BY_PHONE else contract.fields
+    condition, values = _whose(names, customer, contract.line)
     origin = "_source_file, _source_row, _delivery_number"
     query = f"""
         with found as (

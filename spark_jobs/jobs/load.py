@@ -28,7 +28,6 @@ from spark_jobs.mappings import is_number_map
 from spark_jobs.publish import duckdb_store
 from spark_jobs.publish.candidate import MARTS, build_candidate, candidate_name, drop_candidate
 from spark_jobs.publish.dictionary import read_dictionary
-from spark_jobs.publish.lineage import keep_statements
 from spark_jobs.publish.revisions import add_revision, expected_rows, next_revision, record_publication
 from spark_jobs.quality.approvals import Request
 from spark_jobs.quality.gates import broken_days, must_agree, run_gate
@@ -283,7 +282,7 @@ def _publish(run: Run, days: list[date]) -> int:
         add_revision(run, days, revision)
         record_publication(run, days, revision)
         duckdb_store.write_revision(run.lake.root, run.settings.published, revision, expected_rows(run, days))
-        keep_statements(run.settings.published, revision, statements, candidate_name(run))
+        duckdb_store.keep_statements(run.settings.published, revision, statements, candidate_name(run))
         duckdb_store.point_at(run.settings.published, revision, run.settings.revisions_kept)
         run.ledger.mark_done(days, "published", run.number)
         drop_candidate(run)

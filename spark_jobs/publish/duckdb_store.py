@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from importlib import resources
@@ -146,18 +147,37 @@ def point_at(published: Path, revision: int, keep: int) -> Published:
         raise InfrastructureError("C360-533", f"revision {revision} is not kept any more", next_step="c360 status")
     with duckdb.connect(str(file), read_only=True) as connection:
         newest = connection.execute("select max(business_date) from publication").fetchone()[0]
-    pointer, part = published / "current.json", published / "current.json.part"
-    with part.open("w", encoding="utf-8") as stream:
-        json.dump({"revision": revision, "file": f"revisions/{file.name}", "as_of_date": newest.isoformat()}, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(part, pointer)
+    _replace_json(
+        published / "current.json",
+        {"revision": revision, "file": f"revisions/{file.name}", "as_of_date": newest.isoformat()},
+    )
     kept = sorted((published / "revisions").glob("*.duckdb"))
     for old in kept[: max(0, len(kept) - keep)]:
         if old != file:
             old.unlink()
-            old.with_suffix(".models.json").unlink(missing_ok=True)
+            statements_file(published, int(old.stem)).unlink(missing_ok=True)
     return Published(revision, file, newest)
+
+
+def _replace_json(path: Path, values: Mapping[str, object]) -> None:
+    """Write a file in one step: a reader meets the old one or the new one."""
+    part = path.with_name(f"{path.name}.part")
+    with part.open("w", encoding="utf-8") as stream:
+        json.dump(values, stream, ensure_ascii=False)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(part, path)
+
+
+def statements_file(published: Path, revision: int) -> Path:
+    return published / "revisions" / f"{revision:06d}.models.json"
+
+
+def keep_statements(published: Path, revision: int, statements: Mapping[str, str], candidate: str) -> None:
+    """Keep the models' SQL beside the file of its revision; instead of the database they were built in it names `built`."""
+    built = rf"`?{re.escape(candidate)}`?\.`?(\w+)`?"
+    plain = {name: re.sub(built, r"built.\1", statement) for name, statement in statements.items()}
+    _replace_json(statements_file(published, revision), plain)
 
 
 def current(published: Path) -> Published | None:
@@ -169,9 +189,23 @@ def current(published: Path) -> Published | None:
     return Published(values["revision"], published / values["file"], date.fromisoformat(values["as_of_date"]))
 
 
-def open_published(published: Path) -> duckdb.DuckDBPyConnection:
-    """The published day, read only. Raises InfrastructureError C360-534 before the first publication."""
+def in_force(published: Path) -> Published:
+    """What is published now. Raises InfrastructureError C360-534 before the first publication."""
     now = current(published)
     if now is None:
         raise InfrastructureError("C360-534", "nothing has been published yet", next_step="make load")
-    return duckdb.connect(str(now.file), read_only=True)
+    return now
+
+
+def open_published(published: Path) -> duckdb.DuckDBPyConnection:
+    """The published day, read only. Raises InfrastructureError C360-534 before the first publication."""
+    return duckdb.connect(str(in_force(published).file), read_only=True)
+
+
+def connect_published(published: Path) -> duckdb.DuckDBPyConnection:
+    """The published marts under their own names, on a connection that also reads Delta. Raises InfrastructureError C360-534."""
+    file = in_force(published).file
+    connection = connect_delta()
+    connection.execute(f"attach '{file}' as published (read_only)")
+    connection.execute("use published")
+    return connection

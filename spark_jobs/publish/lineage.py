@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +21,7 @@ from sqlglot.optimizer.scope import Scope, build_scope
 
 from spark_jobs.errors import InfrastructureError
 from spark_jobs.gold.tables import TABLES
+from spark_jobs.publish.duckdb_store import statements_file
 
 DIALECT, BUILT, GOLD = "spark", "built", "gold"
 
@@ -31,21 +31,6 @@ class Source(NamedTuple):
 
     table: str
     column: str
-
-
-def statements_file(published: Path, revision: int) -> Path:
-    return published / "revisions" / f"{revision:06d}.models.json"
-
-
-def keep_statements(published: Path, revision: int, statements: Mapping[str, str], candidate: str) -> None:
-    """Keep the models' SQL beside the file of its revision, without the name of the database they were built in."""
-    built = rf"`?{re.escape(candidate)}`?\.`?(\w+)`?"
-    plain = {name: re.sub(built, rf"{BUILT}.\1", statement) for name, statement in statements.items()}
-    path = statements_file(published, revision)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(json.dumps(plain, ensure_ascii=False), encoding="utf-8")
-    os.replace(part, path)
 
 
 @lru_cache(maxsize=2)
@@ -67,7 +52,7 @@ class Lineage:
         self._statements = statements
         self._schema = {GOLD: {name: _untyped(table.names) for name, table in TABLES.items()}, BUILT: {}}
         self._scopes: dict[str, Scope] = {}
-        self._inputs = cache(self.inputs)
+        self._known: dict[Source, set[Source]] = {}
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -82,6 +67,12 @@ class Lineage:
 
     def inputs(self, model: str, column: str) -> set[Source]:
         """What a column of a model is computed from in the model's own statement. Empty for a constant."""
+        asked = Source(model, column)
+        if asked not in self._known:
+            self._known[asked] = self._read_inputs(*asked)
+        return self._known[asked]
+
+    def _read_inputs(self, model: str, column: str) -> set[Source]:
         scope = self._scope(model)
         # Without `trim_selects` the whole statement would be copied once for every step of the way.
         tree = lineage(column, scope.expression, scope=scope, trim_selects=False, dialect=DIALECT, schema=self._schema)
@@ -95,7 +86,7 @@ class Lineage:
     def gold_inputs(self, model: str, column: str) -> set[Source]:
         """The same, followed through every model down to gold."""
         found = set()
-        for source in self._inputs(model, column):
+        for source in self.inputs(model, column):
             found |= {source} if source.table.startswith(f"{GOLD}.") else self.gold_inputs(*source)
         return found
 
@@ -108,7 +99,7 @@ class Lineage:
                 Source(model, column)
                 for model in self._readers({source.table for source in waiting})
                 for column in self.columns(model)
-                if self._inputs(model, column) & waiting
+                if self.inputs(model, column) & waiting
             } - found
             found |= waiting
         return found

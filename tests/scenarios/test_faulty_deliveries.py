@@ -12,9 +12,9 @@ import pytest
 
 import simulator
 from simulator.faults import Planted, plant
-from spark_jobs.publish.duckdb_store import connect_delta
+from spark_jobs.publish.duckdb_store import connect_delta, connect_published
 from tests.loading import LoadedBroker, load_home
-from tests.truth_compare import CLAIMS, connect_published, must_equal_truth
+from tests.truth_compare import CLAIMS, must_equal_truth
 
 # The whole file is refused; the last day has them.
 FILE_FAULTS = {
@@ -159,6 +159,6 @@ def test_what_is_mended_is_as_if_it_had_never_been_bad(night):
     assert mended.summary["rows"]["rows_quarantined"] == 0
     for file in CLAIMS:
         must_equal_truth(mended.settings, file)
-    with connect_published(mended.settings) as connection:
+    with connect_published(mended.settings.published) as connection:
         revisions = connection.execute("select business_date, revision from publication order by 1").fetchall()
     assert revisions == [(bad_day, 2), (last_day, 2)]

@@ -21,7 +21,7 @@ from spark_jobs.gold.tables import TABLES
 from spark_jobs.io import Lake
 from spark_jobs.publish.candidate import DBT_PROJECT, MONTH_MARTS, run_dbt
 from spark_jobs.publish.duckdb_store import open_published
-from tests.truth_compare import CLAIMS, differing_columns, first_differences, read_answer, read_truth
+from tests.truth_compare import CLAIMS, differences_from_truth, first_differences
 
 COMMISSIONS, CUSTOMERS = "models/intermediate/commissions", "models/intermediate/customers"
 OUTBOUND = "models/intermediate/outbound"
@@ -320,9 +320,7 @@ class Variants:
 
     def __init__(self, spark: SparkSession, settings: Settings, folder: Path, groups: Groups) -> None:
         self._spark, self._settings = spark, settings
-        self._variant_of = {
-            mutant: suffix for suffix, mutants in variants_of(groups).items() for mutant in mutants
-        }  # fmt: skip
+        self._variant_of = {mutant: suffix for suffix, mutants in variants_of(groups).items() for mutant in mutants}
         write_variants(folder, groups)
         claims = {mutant.claim for mutant in self._variant_of}
         wanted = {f"{mart_of(mutant.claim)}__{suffix}" for mutant, suffix in self._variant_of.items()}
@@ -381,11 +379,10 @@ class Variants:
         """Whether the mutant's column differs from truth."""
         key = mutant.claim, self._variant_of[mutant]
         if key not in self._differing:
-            claim = CLAIMS[mutant.claim]
             with duckdb.connect() as connection:
                 self._computed(*key, connection)
-                answer = read_answer(connection, self._settings.lake, claim)
-            self._differing[key] = differing_columns(read_truth(self._settings.home / "truth", claim), answer)
+                found = differences_from_truth(self._settings, mutant.claim, connection)
+                self._differing[key] = {difference.column for difference in found}
         return mutant.column in self._differing[key]
 
 
