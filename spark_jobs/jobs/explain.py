@@ -252,7 +252,7 @@ def show_explanation(found: dict[str, Any], console: Console) -> None:
     console.print("\nrows of files", markup=False)
     table = Table()
     for name in ("feed", "business date", "file"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for name in ("row", "delivery"):
         table.add_column(name, justify="right")
     table.add_column("in bronze")
