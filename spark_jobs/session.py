@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from py4j.java_gateway import java_import
 from pyspark.sql import SparkSession
 
 from spark_jobs import formats
 from spark_jobs.config import Settings
 
 DELTA_PACKAGE = "io.delta:delta-spark_4.1_2.13:4.4.0"
+# Sets permissions and follows links without starting a process for each, of which one load would start six thousand.
+LOCAL_FILES_PACKAGE = "com.globalmentor:hadoop-bare-naked-local-fs:0.1.0"
 
 LOGGING = Path(__file__).parent / "log4j2.properties"
 
@@ -47,6 +50,7 @@ _TUNING = {
     # Every feed has code of its own, and the days and loads of a session have the same: what was compiled is kept.
     "spark.sql.codegen.cache.maxEntries": "2000",
     # Nobody looks at the finished queries of a session without a page, and their plans are large.
+    "spark.sql.ui.explainMode": "simple",
     "spark.sql.ui.retainedExecutions": "5",
     "spark.ui.retainedJobs": "20",
     "spark.ui.retainedStages": "20",
@@ -58,8 +62,14 @@ _TUNING = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.scheduler.mode": "FAIR",
-    "spark.sql.debug.maxToStringFields": "25",
+    "spark.sql.debug.maxToStringFields": "5",
     "spark.redaction.regex": "(?i)secret|password|token|key",
+}
+
+# The lake on a disk of this machine. One process writes, which holds the lock, so a log entry may be put in place by a plain rename.
+_LOCAL_FILES = {
+    "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
+    "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
 }
 
 
@@ -71,13 +81,17 @@ def build_session(settings: Settings, name: str = "c360") -> SparkSession:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(name).master(settings.spark_master)
     jars = sorted(settings.jars.resolve().glob("*.jar"))
+    options = dict(_TUNING)
     if jars:
-        builder = builder.config("spark.jars", ",".join(str(jar) for jar in jars))
+        options["spark.jars"] = ",".join(str(jar) for jar in jars)
     else:
-        builder = builder.config("spark.jars.packages", DELTA_PACKAGE).config(
-            "spark.jars.ivy", str(settings.jars.resolve() / "ivy")
-        )
-    for key, value in _TUNING.items():
+        options["spark.jars.packages"] = f"{DELTA_PACKAGE},{LOCAL_FILES_PACKAGE}"
+        options["spark.jars.ivy"] = str(settings.jars.resolve() / "ivy")
+    if settings.spark_master.startswith("local") and jars:
+        # Files are opened before the jars of the session are there.
+        options["spark.driver.extraClassPath"] = ":".join(str(jar) for jar in jars if "local-fs" in jar.name)
+        options |= _LOCAL_FILES
+    for key, value in options.items():
         builder = builder.config(key, value)
     builder = (
         builder.config("spark.driver.memory", settings.driver_memory)
@@ -93,6 +107,8 @@ def build_session(settings: Settings, name: str = "c360") -> SparkSession:
     with _errors_to(settings.logs / "spark.log"):
         spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
+    # Named in every select; without an import of its own it is looked for in every jar, under every package, each time.
+    java_import(spark._jvm, "org.apache.spark.api.python.PythonUtils")
     formats.register(spark)
     return spark
 
@@ -118,7 +134,7 @@ def fetch_jars(settings: Settings) -> list[str]:
     if not list(folder.glob("*.jar")):
         build_session(settings, "c360-jars").stop()
         # Everything else Delta asks for is in Spark's own jars already, and newer there.
-        for prefix in ("io.delta_", "io.unitycatalog_"):
+        for prefix in ("io.delta_", "io.unitycatalog_", "com.globalmentor_"):
             for jar in (folder / "ivy" / "jars").glob(f"{prefix}*.jar"):
                 jar.rename(folder / jar.name)
         shutil.rmtree(folder / "ivy")
