@@ -1,4 +1,7 @@
-"""One Spark session for a test process, and one small broker loaded once for all tests that only look."""
+"""One Spark session for a test process, and one small broker loaded once for all tests that only look.
+
+`make test` runs two processes. What shares a fixture that is dear stays in one of them: a module, and all that look at the broker.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,18 @@ from spark_jobs.session import build_session
 from tests.loading import LoadedBroker, load_home
 
 # Tests meet much code and little data: what is run a few times is not worth compiling twice, or at all.
-os.environ.setdefault("C360_DRIVER_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseParallelGC")
+# The classes of a load fill more than Java expects, and every growth of their room would be a collection of everything.
+os.environ.setdefault("C360_DRIVER_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseParallelGC -XX:MetaspaceSize=512m")
 
 SEED, CUSTOMERS, DAYS, START = 1, 120, 5, date(2026, 9, 24)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Name the group of every test before the processes share them out."""
+    for item in items:
+        group = "broker" if "broker" in item.fixturenames else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
