@@ -48,6 +48,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "reference__prices": ("exchange_code", "security_code"),
     "reference__securities": ("exchange_code", "security_code"),
     "reference__statutory_rates": ("fee_kind", "product_class", "exchange_code", "side", "effective_date"),
+    "repurchase_counter__contracts": ("contract_id",),
     "staff_platform__relations": ("account_id", "business_line", "employee_id"),
 }
 # Feeds in which no column may ever be empty.
@@ -87,6 +88,7 @@ CODED_EVENTS = (
 )
 BUCKETS = ("repo", "fund", "allotment", "dividend")
 TIERS = ("watch", "call", "close_out")
+REPURCHASES = ("agreed_repurchase", "pledge")
 
 
 def expected_situations() -> set[str]:
@@ -105,6 +107,7 @@ def expected_situations() -> set[str]:
     expected |= {f"option side: {side}" for side in CODES["position_side"]}
     expected |= {f"in transit: {bucket} {way}" for bucket in BUCKETS for way in ("out", "back")}
     expected |= {f"margin tier: {tier}" for tier in TIERS}
+    expected |= {f"repurchase: {kind}" for kind in REPURCHASES}
     expected |= {f"identity: {kind}" for kind in CODES["identity_kind"]}
     expected |= {"identity: invalid check digit", "identity: 15 digits"}
     expected |= {"relation: sum one", "relation: sum below one", "relation: sum above one", "relation: none"}
@@ -206,6 +209,7 @@ def _standing(day: EndOfDay, rows: dict[str, pd.DataFrame]) -> Counter[str]:
     positions = frame_of(day.log.chunks(day.date, ev.OptionPositionSet), ev.OptionPositionSet)
     counts.update("option side: " + positions["position_side"])
     counts["option position: deleted"] += int((positions["quantity"] == 0).sum())
+    counts.update("repurchase: " + day.state["repurchase_contracts"]["contract_kind"])
     counts["overdraft"] += int((day.state["cash"]["amount"] < 0).sum())
     numbers = set(clients.loc[clients["system"] == "NOR", "client_number"])
     normal = day.state["accounts"][day.state["accounts"]["line"] == "normal"]

@@ -356,7 +356,8 @@ class InTransitMoved(NamedTuple):
 class SecuritiesMoved(NamedTuple):
     """Shares in or out of a position, signed. line: normal | credit.
 
-    business: opening_balance, trade, allotment, option_exercise, collateral_in, collateral_out, restriction_released.
+    business: opening_balance, trade, allotment, option_exercise, collateral_in, collateral_out, restriction_released,
+    repurchase_out, repurchase_in.
     `quantity` includes the restricted part; `restricted_quantity` is that part's own difference.
     """
 
@@ -428,6 +429,33 @@ class CreditContractSet(NamedTuple):
 
 
 class CreditContractRemoved(NamedTuple):
+    contract_id: str
+
+
+class RepurchaseContractSet(NamedTuple):
+    """The whole state of a financing against shares of a normal account. contract_kind: agreed_repurchase | pledge.
+
+    Shares of an agreed repurchase have left the account; pledged shares stay in its position. A line is a ratio of the
+    collateral to what is owed; None where the contract gives none.
+    """
+
+    contract_id: str
+    account_id: str
+    contract_kind: str
+    exchange_code: str
+    security_code: str
+    collateral_quantity: Quantity
+    principal_amount: Money
+    unpaid_interest_amount: Money
+    annual_rate: Rate
+    open_date: dt.date
+    repurchase_date: dt.date
+    watch_line: Ratio | None
+    warning_line: Ratio | None
+    disposal_line: Ratio | None
+
+
+class RepurchaseContractRemoved(NamedTuple):
     contract_id: str
 
 
@@ -637,6 +665,8 @@ EVENT_ORDER: tuple[type, ...] = (
     TradeFilled,
     CreditContractSet,
     CreditContractRemoved,
+    RepurchaseContractSet,
+    RepurchaseContractRemoved,
     OptionTradeFilled,
     OptionPositionSet,
     OptionMarginSet,

@@ -315,6 +315,7 @@ FEEDS: dict[str, Callable[[EndOfDay], pd.DataFrame]] = {
     "credit_counter__asset_debt_summaries": asset_debt_summaries,
     "credit_counter__trades": lambda day: _trades(day, "credit"),
     "credit_counter__cash_journal": lambda day: _journal(day, "credit"),
+    "repurchase_counter__contracts": _table("repurchase_contracts"),
     "option_counter__accounts": lambda day: _member_accounts(day, "option"),
     "option_counter__cash_balances": option_balances,
     "option_counter__contracts": _table("option_contracts"),

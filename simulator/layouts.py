@@ -65,6 +65,7 @@ CODES: dict[str, dict[str, str]] = {
         "hk_stock": "7",
     },
     "contract_kind": {"financing": "0", "short": "1"},
+    "repurchase_kind": {"agreed_repurchase": "1", "pledge": "2"},
     "option_kind": {"call": "C", "put": "P"},
     "position_side": {"long": "L", "short": "S", "covered": "C"},
     "consent_kind": {"marketing_granted": "1", "marketing_refused": "2", "do_not_call": "3"},
@@ -115,6 +116,9 @@ CODES: dict[str, dict[str, str]] = {
         "transfer_from_credit": "3002",
         "transfer_to_option": "3003",
         "transfer_from_option": "3004",
+        "repurchase_drawn": "2851",
+        "repurchase_repaid": "2852",
+        "repurchase_interest_paid": "2853",
     },
     "credit_cash": {
         "bank_transfer_in": "2041",
@@ -139,6 +143,8 @@ CODES: dict[str, dict[str, str]] = {
         "collateral_in": "4101",
         "collateral_out": "4102",
         "restriction_released": "4020",
+        "repurchase_out": "4103",
+        "repurchase_in": "4104",
     },
     "custody_status": {"signed": "1", "cancelled": "0"},
     "direction": {"in": "1", "out": "2"},
@@ -339,6 +345,15 @@ _SPECIFICATIONS: dict[str, tuple[str, str, str, str, str]] = {
         "credit_cash_journal_{date}.txt",
         f"journal_id account_id currency_code:currency business_code:credit_cash {_JOURNAL}",
         "amount",
+    ),
+    "repurchase_counter__contracts": (
+        "delimited",
+        _STATE_FEED,
+        "repurchase_contracts_{date}.txt",
+        "contract_id account_id contract_kind:repurchase_kind exchange_code:exchange security_code collateral_quantity:quantity "
+        "principal_amount:money unpaid_interest_amount:money annual_rate:rate open_date:date repurchase_date:date "
+        "watch_line:ratio warning_line:ratio disposal_line:ratio",
+        "collateral_quantity principal_amount",
     ),
     "option_counter__accounts": (
         "delimited",

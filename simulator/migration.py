@@ -70,8 +70,10 @@ _BUSINESS_CODES = {
     "normal_counter__trades": "sell:S buy:B reverse_repo_lend:RL reverse_repo_return:RR",
     "normal_counter__cash_journal": "bank_transfer_in:101 bank_transfer_out:102 securities_sell:201 securities_buy:202 "
     "reverse_repo_lend:211 reverse_repo_return:212 dividend:301 dividend_tax:302 interest:303 allotment_payment:311 fund_payment:401 "
-    "fund_redemption:402 transfer_to_credit:501 transfer_from_credit:502 transfer_to_option:503 transfer_from_option:504",
-    "normal_counter__share_movements": "allotment:311 option_exercise:601 collateral_in:701 collateral_out:702 restriction_released:801",
+    "fund_redemption:402 transfer_to_credit:501 transfer_from_credit:502 transfer_to_option:503 transfer_from_option:504 "
+    "repurchase_drawn:511 repurchase_repaid:512 repurchase_interest_paid:513",
+    "normal_counter__share_movements": "allotment:311 option_exercise:601 collateral_in:701 collateral_out:702 restriction_released:801 "
+    "repurchase_out:703 repurchase_in:704",
 }
 # The other counter's formats, and the feeds whose money it sends in thousandths.
 _PARQUET, _IN_THOUSANDTHS = ("normal_counter__positions",), ("normal_counter__cash_balances",)

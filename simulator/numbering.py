@@ -25,6 +25,7 @@ SERIES: dict[str, tuple[str, int, int]] = {
     "sse_credit_holder": ("E", 9, 1),
     "szse_credit_holder": ("06", 8, 1),
     "contract": ("R", 10, 1),
+    "repurchase": ("RP", 8, 1),
     "employee": ("E", 6, 1),
     "consent": ("CN", 8, 1),
     "complaint": ("CP", 8, 1),

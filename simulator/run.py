@@ -12,6 +12,7 @@ from simulator import (
     activity_fund,
     activity_normal,
     activity_option,
+    activity_repurchase,
     housekeeping,
     migration,
 )
@@ -84,6 +85,7 @@ def _open(day: Day, cast: Cast, ordinary: int) -> None:
     day.broker.organisation.open(day)
     cast.open(day)
     open_population(day, ordinary)
+    activity_repurchase.open_pledges(day)
     activity_contact.open_contacts(day)
 
 
@@ -106,6 +108,7 @@ def _live(day: Day, cast: Cast, customers: int) -> None:
     activity_credit.trade_on_margin(day)
     activity_credit.transfer_between_lines(day)
     activity_credit.accrue_interest(day)
+    activity_repurchase.accrue_interest(day)
     activity_option.expire_positions(day)
     activity_option.settle_margins(day)
     activity_option.trade_options(day)

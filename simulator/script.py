@@ -7,7 +7,7 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 
-from simulator import activity_credit, activity_fund, activity_option, identities
+from simulator import activity_credit, activity_fund, activity_option, activity_repurchase, identities
 from simulator import events as ev
 from simulator.activity_normal import lend
 from simulator.day import Day
@@ -38,6 +38,7 @@ def open_stage(day: Day, stage: Stage) -> None:
     _open_credit(day, stage)
     _open_options(day, stage)
     _open_funds(day, stage)
+    _open_repurchases(day, stage)
     _open_relations(day, stage)
     _open_cases(day, stage)
     _win(day, stage, "lender", OLD_OFFER, 100, day.date, paid_on=day.date)
@@ -469,6 +470,38 @@ def _repay_rest(day: Day, stage: Stage) -> None:
     activity_credit.repay(day, pd.Series({stage.financed: int(sum(owed[name] for name in names))}))
 
 
+# ------------------------------------------------------------ agreed repurchase and pledge
+
+
+def _open_repurchases(day: Day, stage: Stage) -> None:
+    """One pledge in every tier, two of them of one customer, and shares sold to be bought back on the third day."""
+    for key, security, quantity, ratio, natural_days, lines in (
+        ("excludes", SPREAD_STOCK, 9_000, 220, 300, {}),
+        ("includes", SPREAD_STOCK, 5_000, 160, 90, {"disposal_line": None}),
+        ("includes", CHEAP_STOCK, 1_000, 250, 60, {}),
+        ("venues", ("BSE", "920001"), 1_500, 140, 40, {}),
+        ("dividend", ("SSE", "600001"), 3_000, 120, 12, {}),
+    ):
+        stage.lend(day, key, "pledge", security, quantity, ratio, natural_days, **lines)
+    stage.lend(day, "split", "agreed_repurchase", SPREAD_STOCK, 2_000, 180, 30)
+
+
+def _sell_to_buy_back(day: Day, stage: Stage) -> None:
+    """Shares leave the account, money comes in: what the customer owns is what it was."""
+    principal = stage.lend(day, CANARY_KEY, "agreed_repurchase", SPREAD_STOCK, 1_000, 200, 5)
+    stage.move_shares(day, CANARY_KEY, *SPREAD_STOCK, "repurchase_out", -1_000)
+    stage.move_cash(day, CANARY_KEY, "normal", "repurchase_drawn", principal)
+
+
+def _give_missing_line(day: Day, stage: Stage) -> None:
+    activity_repurchase.change(day, stage.lent["includes"][0], **activity_repurchase.LINES)
+
+
+def _buy_back(day: Day, stage: Stage) -> None:
+    owed = activity_repurchase.settle(day, stage.lent["split"][0])
+    stage.move_shares(day, "split", *SPREAD_STOCK, "repurchase_in", int(owed["collateral_quantity"]))
+
+
 # ------------------------------------------------------------ options
 
 
@@ -632,6 +665,8 @@ _SCRIPT = {
         _fill_in_missing,
         _change_records,
         _trade_before_client,
+        _sell_to_buy_back,
+        _give_missing_line,
         _welcome,
         _sell_out,
         _leave,
@@ -651,6 +686,7 @@ _SCRIPT = {
         _change_relations,
         _sell_collateral,
         _close_first_case,
+        _buy_back,
         _let_wins_lapse,
     ),
     IPO_LISTED_DAY: (

@@ -7,7 +7,7 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 
-from simulator import activity_option, identities
+from simulator import activity_option, activity_repurchase, identities
 from simulator import events as ev
 from simulator.activity_normal import move_cash, move_in_transit
 from simulator.day import Broker, Day
@@ -87,6 +87,7 @@ class Stage:
         self.accounts: dict[tuple[str, str], str] = {}
         self.clients: dict[tuple[str, str], str] = {}
         self.holders: dict[tuple[str, str], str] = {}
+        self.lent: dict[str, list[str]] = {}
         self.financed = self.shorted = ""
 
     # ------------------------------------------------------------ opening
@@ -237,6 +238,16 @@ class Stage:
 
     def pay_in(self, day: Day, key: str, line: str, amount: int, currency: str = "CNY") -> None:
         pay_in(day, line, self.accounts[key, line], currency, amount, "B02")
+
+    def lend(
+        self, day: Day, key: str, kind: str, security, quantity: int, ratio: int, natural_days: int, **lines
+    ) -> int:
+        """Money against shares, so much that they are worth `ratio` percent of it. Returns the principal in cents."""
+        value = quantity * day.market.price_of(*security) // 100
+        principal, account = value * 100 // ratio, self.accounts[key, "normal"]
+        contract = activity_repurchase.lend(day, account, kind, security, quantity, principal, natural_days, **lines)
+        self.lent.setdefault(key, []).append(contract)
+        return principal
 
     def in_transit(self, day: Day, key: str, bucket: str, amount: int) -> None:
         move_in_transit(day, self.accounts[key, "normal"], bucket, amount)

@@ -29,6 +29,7 @@ ABSOLUTE_TABLES: dict[str, tuple[tuple[type, ...], type | None, tuple[str, ...]]
     ),
     "frozen_cash": ((ev.CashFrozenSet,), None, ("line", "account_id", "currency_code")),
     "credit_contracts": ((ev.CreditContractSet,), ev.CreditContractRemoved, ("contract_id",)),
+    "repurchase_contracts": ((ev.RepurchaseContractSet,), ev.RepurchaseContractRemoved, ("contract_id",)),
     "option_positions": ((ev.OptionPositionSet,), None, ("account_id", "contract_code", "position_side")),
     "option_margins": ((ev.OptionMarginSet,), None, ("account_id", "currency_code")),
     "fund_details": ((ev.FundHoldingDetailSet,), None, ("account_id", "product_code", "share_class")),
@@ -63,6 +64,7 @@ PUBLISHED_TABLES: dict[str, type] = {
 HELD_BY_ACCOUNT = (
     "frozen_cash",
     "credit_contracts",
+    "repurchase_contracts",
     "option_positions",
     "option_margins",
     "fund_details",

@@ -11,7 +11,18 @@ from functools import reduce
 from pathlib import Path
 
 from simulator.events import EventLog
-from simulator.truth_assets import Assets, Holding, maintenance_ratio, margin_tier, risk_degree, value_account
+from simulator.truth_assets import (
+    Assets,
+    Holding,
+    collateral_value,
+    guarantee_ratio,
+    guarantee_tier,
+    maintenance_ratio,
+    margin_tier,
+    owed_on,
+    risk_degree,
+    value_account,
+)
 from simulator.truth_averages import RunningAverages
 from simulator.truth_behaviour import RunningProfits, RunningTurnover, asset_band
 from simulator.truth_commission import CommissionMonths, Fees, fees_by_account, pay_ratios
@@ -86,6 +97,7 @@ class _TruthRun:
             self._write_accounts(business_date, customers, assets)
             self._write_holdings(business_date, holdings)
             self._write_risks(business_date, assets, risks)
+            self._write_repurchases(business_date, market)
             self._files.add("cash_flows", cash_flow_rows(self._log, business_date))
             self._tags.add_day(self._log, business_date, customers)
             self._files.add("tags", self._tags.rows(business_date, customers))
@@ -169,8 +181,8 @@ class _TruthRun:
         self._files.add("holdings", rows)
 
     def _account_risks(self, market: Market, assets: dict[AccountKey, Assets]) -> dict[AccountKey, Risks]:
-        """Of every credit and option account."""
-        risks = {}
+        """Of every credit and option account, and of those with repurchase contracts."""
+        risks = {key: self._repurchase_risks(market, key) for key, held in self._state.repurchases.items() if held}
         for key, amounts in assets.items():
             if key[0] == "credit":
                 account, ratio = self._state.accounts[key], maintenance_ratio(amounts)
@@ -178,6 +190,25 @@ class _TruthRun:
             elif key[0] == "option":
                 risks[key] = Risks(maximum_degree=risk_degree(self._state, market, key))
         return risks
+
+    def _repurchase_risks(self, market: Market, key: AccountKey) -> Risks:
+        worst = Risks()
+        for contract in self._state.repurchases[key].values():
+            ratio = guarantee_ratio(market, contract)
+            risk = Risks(
+                minimum_guarantee_ratio=ratio,
+                guarantee_tier=guarantee_tier(ratio, contract),
+                next_repurchase_date=contract.repurchase_date,
+            )
+            worst = worst.worse(risk)
+        return worst
+
+    def _write_repurchases(self, business_date: dt.date, market: Market) -> None:
+        contracts = (contract for held in self._state.repurchases.values() for contract in held.values())
+        for contract in sorted(contracts, key=lambda contract: contract.contract_id):
+            ratio = guarantee_ratio(market, contract)
+            figures = (collateral_value(market, contract), owed_on(contract), ratio, guarantee_tier(ratio, contract))
+            self._files.add("repurchase_contracts", [(business_date, contract.contract_id, *figures)])
 
     def _write_risks(
         self, business_date: dt.date, assets: dict[AccountKey, Assets], risks: dict[AccountKey, Risks]
@@ -187,7 +218,7 @@ class _TruthRun:
             if line == "credit":
                 row = (business_date, account_id, amounts.credit_asset, amounts.credit_debt, *risk[:2])
                 self._files.add("credit_risks", [row])
-            else:
+            elif line == "option":
                 row = (business_date, account_id, amounts.option_equity, risk.maximum_degree)
                 self._files.add("option_risks", [row])
 

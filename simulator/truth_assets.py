@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
+from simulator.events import RepurchaseContractSet
 from simulator.truth_market import Market
 from simulator.truth_money import ZERO, round_to_millionth, total_of
 from simulator.truth_state import AccountKey, BrokerState
@@ -25,15 +26,19 @@ class Assets(NamedTuple):
     credit_asset: Decimal = ZERO
     credit_debt: Decimal = ZERO
     option_equity: Decimal = ZERO
+    repurchase_asset: Decimal = ZERO
+    repurchase_debt: Decimal = ZERO
+    pledge_debt: Decimal = ZERO
 
     @property
     def total(self) -> Decimal:
         """Everything owned; no debt in it."""
-        return self.cash + self.securities + self.in_transit + self.fund + self.credit_asset + self.option_equity
+        on_counters = self.cash + self.securities + self.in_transit + self.fund + self.credit_asset + self.option_equity
+        return on_counters + self.repurchase_asset
 
     @property
     def net(self) -> Decimal:
-        return self.total - self.credit_debt
+        return self.total - self.credit_debt - self.repurchase_debt - self.pledge_debt
 
     def plus(self, other: Assets) -> Assets:
         return Assets(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
@@ -44,6 +49,9 @@ class Assets(NamedTuple):
             *self[:7],
             self.credit_asset - self.credit_debt,
             self.option_equity,
+            self.repurchase_asset,
+            self.repurchase_debt,
+            self.pledge_debt,
             self.total,
             self.net,
         )
@@ -104,7 +112,41 @@ def _value_normal(state: BrokerState, market: Market, key: AccountKey) -> tuple[
         ),
         in_transit=_cash_in_cny(state.in_transit, market, key),
     )
-    return assets, holdings
+    contracts = state.repurchases.get(key, {}).values()
+    sold = [contract for contract in contracts if contract.contract_kind == "agreed_repurchase"]
+    pledged = [contract for contract in contracts if contract.contract_kind == "pledge"]
+    lent_against = Assets(
+        # Sold shares have left the position; pledged ones are in it already.
+        repurchase_asset=total_of(collateral_value(market, contract) for contract in sold),
+        repurchase_debt=total_of(owed_on(contract) for contract in sold),
+        pledge_debt=total_of(owed_on(contract) for contract in pledged),
+    )
+    return assets.plus(lent_against), holdings
+
+
+def collateral_value(market: Market, contract: RepurchaseContractSet) -> Decimal:
+    return market.value_of_security(contract.exchange_code, contract.security_code, contract.collateral_quantity)
+
+
+def owed_on(contract: RepurchaseContractSet) -> Decimal:
+    return contract.principal_amount + contract.unpaid_interest_amount
+
+
+def guarantee_ratio(market: Market, contract: RepurchaseContractSet) -> Decimal | None:
+    """Six decimals; None when nothing is owed."""
+    owed = owed_on(contract)
+    return round_to_millionth(collateral_value(market, contract) / owed) if owed else None
+
+
+def guarantee_tier(ratio: Decimal | None, contract: RepurchaseContractSet) -> str | None:
+    """The worst line the published (rounded) ratio is under; one the contract does not give is never crossed."""
+    if ratio is None:
+        return None
+    for tier in ("disposal", "warning", "watch"):
+        line = getattr(contract, f"{tier}_line")
+        if line is not None and ratio < line:
+            return tier
+    return "normal"
 
 
 def _value_credit(state: BrokerState, market: Market, key: AccountKey) -> tuple[Assets, list[Holding]]:

@@ -18,6 +18,9 @@ ASSET_COLUMNS = (
     "credit_debt_amount",
     "credit_net_amount",
     "option_equity_amount",
+    "repurchase_asset_amount",
+    "repurchase_debt_amount",
+    "pledge_debt_amount",
     "total_asset_amount",
     "net_asset_amount",
 )
@@ -61,6 +64,9 @@ FILES: dict[str, tuple[str, ...]] = {
         "minimum_maintenance_ratio",
         "margin_tier",
         "maximum_option_risk_degree",
+        "minimum_guarantee_ratio",
+        "guarantee_tier",
+        "next_repurchase_date",
         "holding_count",
         "mismatched_holding_count",
         "next_option_expiry_date",
@@ -145,6 +151,14 @@ FILES: dict[str, tuple[str, ...]] = {
         "margin_tier",
     ),
     "option_risks": ("business_date", "account_id", "option_equity_amount", "risk_degree"),
+    "repurchase_contracts": (
+        "business_date",
+        "contract_id",
+        "collateral_amount",
+        "owed_amount",
+        "guarantee_ratio",
+        "guarantee_tier",
+    ),
     "cash_flows": ("business_date", "business_line", "account_id", "currency_code", "flow_class", "amount"),
 }
 

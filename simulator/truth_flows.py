@@ -34,8 +34,17 @@ _BUSINESSES_OF_CLASS = {
         "transfer_from_normal",
         "financing_drawn",
         "financing_repaid",
+        "repurchase_drawn",
+        "repurchase_repaid",
     ),
-    "profit": ("dividend", "dividend_tax", "interest", "financing_interest_paid", "short_interest_paid"),
+    "profit": (
+        "dividend",
+        "dividend_tax",
+        "interest",
+        "financing_interest_paid",
+        "short_interest_paid",
+        "repurchase_interest_paid",
+    ),
     "in_transit": (
         "reverse_repo_lend",
         "reverse_repo_return",

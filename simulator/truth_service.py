@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from simulator.trading_calendar import sessions_from
 from simulator.truth_assets import Assets, Holding
@@ -26,20 +26,27 @@ VALID_TURNOVER, VALID_ASSETS = Decimal(2_000), Decimal(10_000)
 OPTION_CALL_DEGREE, IDENTITY_NOTICE_DAYS, RISK_TEST_NOTICE_DAYS = Decimal(1), 90, 30
 HORIZON_SESSIONS, COOL_DOWN_DAYS = 5, 3
 TIERS = ("close_out", "call", "watch", "normal")
+GUARANTEE_TIERS = ("disposal", "warning", "watch", "normal")
 
 
 class Risks(NamedTuple):
-    """The worst over a customer's credit and option accounts; None without debt, without a short position."""
+    """The worst over a customer's accounts; None without debt, without a short position, without a repurchase contract."""
 
     minimum_ratio: Decimal | None = None
     tier: str | None = None
     maximum_degree: Decimal | None = None
+    minimum_guarantee_ratio: Decimal | None = None
+    guarantee_tier: str | None = None
+    next_repurchase_date: dt.date | None = None
 
     def worse(self, other: Risks) -> Risks:
         return Risks(
             _least(self.minimum_ratio, other.minimum_ratio),
             min(filter(None, (self.tier, other.tier)), key=TIERS.index, default=None),
             max(filter(lambda degree: degree is not None, (self.maximum_degree, other.maximum_degree)), default=None),
+            _least(self.minimum_guarantee_ratio, other.minimum_guarantee_ratio),
+            min(filter(None, (self.guarantee_tier, other.guarantee_tier)), key=GUARANTEE_TIERS.index, default=None),
+            _least(self.next_repurchase_date, other.next_repurchase_date),
         )
 
 
@@ -162,11 +169,15 @@ LISTS = (
     ("margin_close_out", "M1", "mandatory", "human", None, "09:15", "S-M1"),
     ("margin_call", "M2", "mandatory", "human", None, "14:00", "S-M2"),
     ("option_risk", "O1", "mandatory", "human", None, "09:15", "S-O1"),
+    ("guarantee_disposal", "G1", "mandatory", "human", None, "09:15", "S-G1"),
+    ("guarantee_warning", "G2", "mandatory", "human", None, "14:00", "S-G2"),
     ("ipo_payment", "N1", "mandatory", "robot", "human", "15:30", "S-N1"),
     ("option_expiring", "O2", "mandatory", "robot", "human", "14:00", "S-O2"),
+    ("repurchase_due", "G4", "mandatory", "human", None, "14:00", "S-G4"),
     ("product_maturing", "P1", "service", "robot", "human", "15:00", "S-P1"),
     ("suitability_mismatch", "S1", "service", "human", None, "17:00", "S-S1"),
     ("margin_watch", "M3", "service", "robot", "human", "15:00", "S-M3"),
+    ("guarantee_watch", "G3", "service", "robot", "human", "15:00", "S-G3"),
     ("first_call_back", "B1", "service", "human", None, "18:00", "S-B1"),
     ("identity_expiring", "I1", "service", "robot", "human", "18:00", "S-I1"),
     ("risk_test_expiring", "R1", "service", "robot", "human", "18:00", "S-R1"),
@@ -213,6 +224,11 @@ def _reasons(customer: CustomerDay, horizon: dt.date) -> Iterator[tuple[str, str
             yield f"margin_{tier}", figures
     if risks.maximum_degree is not None and risks.maximum_degree >= OPTION_CALL_DEGREE:
         yield "option_risk", f"maximum_option_risk_degree {risks.maximum_degree}"
+    for tier in GUARANTEE_TIERS[:3]:
+        if risks.guarantee_tier == tier:
+            yield f"guarantee_{tier}", f"minimum_guarantee_ratio {risks.minimum_guarantee_ratio}"
+    if risks.next_repurchase_date and risks.next_repurchase_date <= horizon:
+        yield "repurchase_due", f"next_repurchase_date {risks.next_repurchase_date}"
     if customer.offers.short:
         figures = f"ipo_short_amount {customer.offers.short}, ipo_payment_due_date {customer.offers.due_date}"
         yield "ipo_payment", figures
@@ -259,5 +275,6 @@ def _suppressed_by(customer: CustomerDay, purpose: str, call_date: dt.date) -> s
     return None
 
 
-def _least(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+def _least(one: Any, other: Any) -> Any:
+    """Of two decimals or dates."""
     return min((value for value in (one, other) if value is not None), default=None)

@@ -29,6 +29,7 @@ class BrokerState:
         self.in_transit: dict[AccountKey, dict[str, Decimal]] = {}
         self.positions: dict[AccountKey, dict[tuple[str, str, str], tuple[Decimal, Decimal]]] = {}
         self.contracts: dict[AccountKey, dict[str, events.CreditContractSet]] = {}
+        self.repurchases: dict[AccountKey, dict[str, events.RepurchaseContractSet]] = {}
         self.option_positions: dict[AccountKey, dict[tuple[str, str], Decimal]] = {}
         self.occupied_margins: dict[AccountKey, dict[str, Decimal]] = {}
         self.frozen_cash: dict[AccountKey, dict[str, Decimal]] = {}
@@ -36,6 +37,7 @@ class BrokerState:
         self.fund_quantities: dict[AccountKey, dict[tuple[str, str], Decimal]] = {}
         self.fund_incomes: dict[AccountKey, dict[tuple[str, str], Decimal]] = {}
         self._account_of_contract: dict[str, AccountKey] = {}
+        self._account_of_repurchase: dict[str, AccountKey] = {}
         # In the order of EVENT_ORDER: what replaces comes after what it replaces, accounts and clients leave last.
         self._folds = {
             events.EmployeeSet: self._set_employee,
@@ -52,6 +54,8 @@ class BrokerState:
             events.SecuritiesMoved: self._move_securities,
             events.CreditContractSet: self._set_contract,
             events.CreditContractRemoved: self._remove_contract,
+            events.RepurchaseContractSet: self._set_repurchase,
+            events.RepurchaseContractRemoved: self._remove_repurchase,
             events.OptionPositionSet: self._set_option_position,
             events.OptionMarginSet: self._set_option_margin,
             events.FundHoldingMoved: self._move_fund_holding,
@@ -81,6 +85,7 @@ class BrokerState:
             self.in_transit,
             self.positions,
             self.contracts,
+            self.repurchases,
             self.option_positions,
             self.occupied_margins,
             self.frozen_cash,
@@ -142,6 +147,16 @@ class BrokerState:
     def _remove_contract(self, event: events.CreditContractSet | events.CreditContractRemoved) -> None:
         key = self._account_of_contract.pop(event.contract_id, None)
         self.contracts.get(key, {}).pop(event.contract_id, None)
+
+    def _set_repurchase(self, event: events.RepurchaseContractSet) -> None:
+        self._remove_repurchase(event)
+        key = ("normal", event.account_id)
+        self._account_of_repurchase[event.contract_id] = key
+        self.repurchases.setdefault(key, {})[event.contract_id] = event
+
+    def _remove_repurchase(self, event: events.RepurchaseContractSet | events.RepurchaseContractRemoved) -> None:
+        key = self._account_of_repurchase.pop(event.contract_id, None)
+        self.repurchases.get(key, {}).pop(event.contract_id, None)
 
     def _set_option_position(self, event: events.OptionPositionSet) -> None:
         key = (event.contract_code, event.position_side)

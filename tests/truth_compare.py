@@ -31,7 +31,8 @@ class Claim:
 
 _ASSETS = (
     "cash_amount, securities_amount, restricted_amount, in_transit_amount, fund_amount, credit_asset_amount, credit_debt_amount, "
-    "credit_net_amount, option_equity_amount, total_asset_amount, net_asset_amount"
+    "credit_net_amount, option_equity_amount, repurchase_asset_amount, repurchase_debt_amount, pledge_debt_amount, total_asset_amount, "
+    "net_asset_amount"
 )
 _FEES = (
     "turnover_amount, gross_commission_amount, stamp_duty_amount, transfer_fee_amount, handling_fee_amount, regulatory_fee_amount, "
@@ -48,7 +49,7 @@ CLAIMS = {
             "risk_test_expiry_date, identity_expiry_date, last_trade_date, turnover_30d_amount, turnover_90d_amount, turnover_365d_amount, "
             "day_profit_amount, month_profit_amount, year_profit_amount, month_net_asset_change_amount, asset_band, "
             "customer_status, birth_date, open_date, age_years, age_band, minimum_maintenance_ratio, margin_tier, "
-            "maximum_option_risk_degree, holding_count, mismatched_holding_count, next_option_expiry_date, next_product_maturity_date, "
+            "maximum_option_risk_degree, minimum_guarantee_ratio, guarantee_tier, next_repurchase_date, holding_count, mismatched_holding_count, next_option_expiry_date, next_product_maturity_date, "
             "ipo_payment_due_date, ipo_unpaid_amount, ipo_short_amount, has_marketing_consent, is_do_not_call, last_call_date, "
             "last_call_result, last_reached_date, open_complaint_count, inactive_days, life_cycle, "
             "is_valid_customer, "
@@ -112,6 +113,12 @@ CLAIMS = {
             ("business_date", "account_id"),
             "select business_date, account_id, option_equity_amount, risk_degree from delta_scan('{gold}/option_risks') "
             "where business_date in (select business_date from publication)",
+        ),
+        Claim(
+            "repurchase_contracts",
+            ("business_date", "contract_id"),
+            "select business_date, contract_id, collateral_amount, owed_amount, guarantee_ratio, guarantee_tier "
+            "from delta_scan('{gold}/repurchase_contracts') where business_date in (select business_date from publication)",
         ),
         Claim(
             "cash_flows",

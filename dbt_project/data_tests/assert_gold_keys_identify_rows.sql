@@ -7,6 +7,7 @@
     'quarantined_customers',
     'holdings',
     'allotments_due',
+    'repurchase_contracts',
     'phone_consents',
     'calls',
     'open_complaints',

@@ -13,8 +13,12 @@ from spark_jobs.gold.tables import MONEY, QUANTITY, RATIO, conform
 _DAY_ACCOUNT = ("business_date", "business_line", "account_id")
 _PARTS = (
     "cash_amount", "securities_amount", "restricted_amount", "in_transit_amount", "fund_amount", "credit_asset_amount",
-    "credit_debt_amount", "option_equity_amount",
+    "credit_debt_amount", "option_equity_amount", "repurchase_asset_amount", "repurchase_debt_amount", "pledge_debt_amount",
 )  # fmt: skip
+_OWNED = (
+    "securities_amount", "in_transit_amount", "fund_amount", "credit_asset_amount", "option_equity_amount", "repurchase_asset_amount",
+)  # fmt: skip
+_OWED = ("credit_debt_amount", "repurchase_debt_amount", "pledge_debt_amount")
 
 
 def _sum(name: str) -> Column:
@@ -176,23 +180,11 @@ def build_account_assets(accounts: DataFrame, parts: list[DataFrame]) -> DataFra
     joined = owners.join(summed, on=list(_DAY_ACCOUNT), how="full").select(
         *_DAY_ACCOUNT, "customer_id", *(F.coalesce(name, zero()).alias(name) for name in _PARTS)
     )
-    total = sum(
-        (
-            F.col(name)
-            for name in (
-                "securities_amount",
-                "in_transit_amount",
-                "fund_amount",
-                "credit_asset_amount",
-                "option_equity_amount",
-            )
-        ),
-        F.col("cash_amount"),
-    )
+    total = sum((F.col(name) for name in _OWNED), F.col("cash_amount"))
     totals = {
         "credit_net_amount": F.col("credit_asset_amount") - F.col("credit_debt_amount"),
         "total_asset_amount": total,
-        "net_asset_amount": total - F.col("credit_debt_amount"),
+        "net_asset_amount": total - sum((F.col(name) for name in _OWED[1:]), F.col(_OWED[0])),
     }
     return conform(joined.withColumns(totals), "account_assets")
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.gold import allotments, assets, contacts, customers, trades
+from spark_jobs.gold import allotments, assets, contacts, customers, repurchases, trades
 from spark_jobs.gold.money import build_rates
 from spark_jobs.gold.tables import conform
 from spark_jobs.silver.members import build_sightings
@@ -63,6 +63,9 @@ def build_gold(
         .unionByName(options.select(*normal.columns))
         .unionByName(funds.select(*normal.columns))
     )
+    lent = repurchases.build_repurchase_contracts(
+        silver("repurchase_counter__contracts"), accounts, securities, prices, rates
+    )
     value = F.col("market_value_amount")
     parts = [
         normal.withColumn("securities_amount", value),
@@ -73,6 +76,7 @@ def build_gold(
         assets.value_cash(silver("credit_counter__cash_balances"), "credit", "credit_asset_amount", rates),
         assets.value_cash(silver("option_counter__cash_balances"), "option", "option_equity_amount", rates),
         assets.value_debts(silver("credit_counter__contracts"), prices),
+        repurchases.part_of_assets(lent),
     ]
     account_assets = assets.build_account_assets(accounts, parts).persist()
     return {
@@ -91,6 +95,7 @@ def build_gold(
         "option_risks": assets.build_option_risks(
             account_assets, silver("option_counter__cash_balances"), silver("option_counter__positions")
         ),
+        "repurchase_contracts": lent,
         "trades": trades.build_trades(
             {
                 "normal": silver("normal_counter__trades"),

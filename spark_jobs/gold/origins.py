@@ -13,7 +13,7 @@ _POSITIONS = (
     "fund_counter__holdings",
 )
 _ACCOUNTS = ("credit_counter__accounts", "option_counter__accounts", "fund_counter__accounts")
-_ASSETS = (*_BALANCES, *_POSITIONS, "credit_counter__contracts")
+_ASSETS = (*_BALANCES, *_POSITIONS, "credit_counter__contracts", "repurchase_counter__contracts")
 
 FEEDS: dict[str, tuple[str, ...]] = {
     "calendar": (),
@@ -34,6 +34,7 @@ FEEDS: dict[str, tuple[str, ...]] = {
         "credit_counter__asset_debt_summaries",
     ),
     "option_risks": ("option_counter__cash_balances", "option_counter__positions"),
+    "repurchase_contracts": ("repurchase_counter__contracts",),
     "staff_relations": ("staff_platform__relations",),
     "branches": ("reference__branches",),
     "employees": ("reference__employees",),

@@ -23,7 +23,8 @@ RATIO = "decimal(18,6)"
 _ASSETS = f"""
     cash_amount {MONEY}, securities_amount {MONEY}, restricted_amount {MONEY}, in_transit_amount {MONEY}, fund_amount {MONEY},
     credit_asset_amount {MONEY}, credit_debt_amount {MONEY}, credit_net_amount {MONEY}, option_equity_amount {MONEY},
-    total_asset_amount {MONEY}, net_asset_amount {MONEY}"""
+    repurchase_asset_amount {MONEY}, repurchase_debt_amount {MONEY}, pledge_debt_amount {MONEY}, total_asset_amount {MONEY},
+    net_asset_amount {MONEY}"""
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,14 @@ TABLES: dict[str, GoldTable] = {
             ("account_id", "business_date"),
             f"account_id string, business_date date, customer_id string, option_equity_amount {MONEY}, occupied_margin_amount {MONEY}, "
             f"margin_funds_amount {MONEY}, risk_degree {RATIO}, counter_risk_degree {RATIO}",
+        ),
+        GoldTable(
+            "repurchase_contracts",
+            "contract and business date",
+            ("contract_id", "business_date"),
+            "contract_id string, business_date date, account_id string, customer_id string, contract_kind string, instrument_id string, "
+            f"collateral_quantity {QUANTITY}, collateral_amount {MONEY}, owed_amount {MONEY}, guarantee_ratio {RATIO}, "
+            f"guarantee_tier string, watch_line {RATIO}, warning_line {RATIO}, disposal_line {RATIO}, open_date date, repurchase_date date",
         ),
         GoldTable(
             "staff_relations",

@@ -14,9 +14,11 @@ FLOW_CLASSES = {
     "internal": (
         "securities_buy", "securities_sell", "transfer_to_credit", "transfer_from_credit", "transfer_to_option", "transfer_from_option",
         "transfer_from_normal", "transfer_to_normal", "financing_buy", "sell_to_repay", "buy_to_return", "short_sell", "financing_drawn",
-        "financing_repaid",
+        "financing_repaid", "repurchase_drawn", "repurchase_repaid",
     ),
-    "profit": ("dividend", "dividend_tax", "interest", "financing_interest_paid", "short_interest_paid"),
+    "profit": (
+        "dividend", "dividend_tax", "interest", "financing_interest_paid", "short_interest_paid", "repurchase_interest_paid",
+    ),
     "in_transit": ("reverse_repo_lend", "reverse_repo_return", "fund_payment", "fund_redemption", "allotment_payment"),
 }  # fmt: skip
 _CHARGED = ("commission_amount", "stamp_duty_amount", "transfer_fee_amount", "order_fee_amount", "other_fee_amount")

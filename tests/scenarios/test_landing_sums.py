@@ -19,7 +19,7 @@ DELIMITED = (
     "credit_counter__cash_balances", "option_counter__cash_balances", "normal_counter__positions",
     "credit_counter__collateral_positions", "option_counter__positions", "option_counter__contracts", "fund_counter__products",
     "normal_counter__cash_accounts", "normal_counter__clients", "credit_counter__accounts", "option_counter__accounts",
-    "fund_counter__accounts",
+    "fund_counter__accounts", "repurchase_counter__contracts",
 )  # fmt: skip
 FUND_FILES = {"fund_counter__holdings": "_05.TXT", "fund_counter__navs": "_07.TXT"}
 FUND_WIDTHS = {
@@ -120,6 +120,10 @@ select business_date, 'option', account_id, 'option_positions',
         * position_value(cast(quantity as decimal(9, 0)) * cast(contract_unit as decimal(9, 2)), settlement_price)
 from option_holdings left join option_counter__contracts using (business_date, contract_code)
 where deleted = '0'
+union all
+select business_date, 'normal', account_id, 'repurchase', position_value(collateral_quantity, close_price)
+from repurchase_counter__contracts left join reference__prices using (business_date, exchange_code, security_code)
+where contract_kind = '1'
 union all
 select holdings.business_date, 'fund', trim(holdings.TransactionAccountID), 'fund', in_cny(
     position_value(

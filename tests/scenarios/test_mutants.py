@@ -50,7 +50,7 @@ _MAIN_ACCOUNTS_ONLY = """
         account_assets.customer_id,
         account_assets.business_date,
         {% for block in ['cash', 'securities', 'restricted', 'in_transit', 'fund', 'credit_asset', 'credit_debt', 'credit_net',
-            'option_equity', 'total_asset', 'net_asset'] %}
+            'option_equity', 'repurchase_asset', 'repurchase_debt', 'pledge_debt', 'total_asset', 'net_asset'] %}
         cast(sum(account_assets.{{ block }}_amount) as decimal(18, 2)) as {{ block }}_amount{{ ',' if not loop.last }}
         {% endfor %}
     from {{ ref('stg_gold__account_assets') }} as account_assets
@@ -105,6 +105,14 @@ GROUPS = (
             "        effective_date",
             "customers",
             "main_staff_employee_id",
+        ),
+        Mutant(
+            "the_best_guarantee_tier_is_called_the_worst",
+            f"{CUSTOMERS}/int_repurchases_worst_by_customer.sql",
+            "case min(case guarantee_tier",
+            "case max(case guarantee_tier",
+            "customers",
+            "guarantee_tier",
         ),
         Mutant(
             "net_commission_leaves_out_other_fees",

@@ -371,6 +371,47 @@ def test_covered_options_count_nothing_and_short_ones_are_negative(tmp_path):
     assert told["cash_flows"] == []
 
 
+def test_shares_to_be_bought_back_are_owned_and_what_was_lent_on_them_is_owed_once(tmp_path):
+    """2,000 shares at 10.005 sold for 12,000, 1,000 pledged for 6,000 under lines that warn at 1.7 and dispose at 1.3, one without price."""
+    story = one_customer(OPENING, FIRST)
+    share = {"exchange_code": "SSE", "security_code": "600000"}
+    story.add(FIRST, ev.SecurityPublished, currency_code="CNY", **share)
+    story.add(FIRST, ev.PricePublished, close_price="10.0050", **share)
+    story.add(
+        OPENING, ev.SecuritiesMoved, line="normal", account_id="N1", securities_account_id="A1", quantity="1000",
+        business="opening_balance", **share,
+    )  # fmt: skip
+    lines = {"watch_line": "1.9", "warning_line": "1.7", "disposal_line": "1.3"}
+    for contract, kind, quantity, principal, interest, due, changes in (
+        ("R1", "agreed_repurchase", "2000", "12000", "6", SECOND, {}),
+        ("R2", "pledge", "1000", "6000", "0", FIRST, {}),
+        ("R3", "pledge", "1000", "5", "0", SECOND, {"security_code": "600001", "disposal_line": None}),
+        ("R4", "pledge", "1000", "0", "0", SECOND, {}),
+    ):
+        story.add(
+            OPENING, ev.RepurchaseContractSet, contract_id=contract, account_id="N1", contract_kind=kind, collateral_quantity=quantity,
+            principal_amount=principal, unpaid_interest_amount=interest, repurchase_date=due, **{**share, **lines, **changes},
+        )  # fmt: skip
+    told = story.told(tmp_path)
+    assert picked(
+        told["repurchase_contracts"],
+        "contract_id",
+        "collateral_amount",
+        "owed_amount",
+        "guarantee_ratio",
+        "guarantee_tier",
+    ) == [
+        ("R1", "20010.00", "12006.00", "1.666667", "warning"),
+        ("R2", "10005.00", "6000.00", "1.667500", "warning"),
+        ("R3", "0.00", "5.00", "0.000000", "warning"),
+        ("R4", "10005.00", "0.00", "", ""),
+    ]
+    assert picked(
+        told["customers"], "securities_amount", "repurchase_asset_amount", "repurchase_debt_amount", "pledge_debt_amount",
+        "total_asset_amount", "net_asset_amount", "minimum_guarantee_ratio", "guarantee_tier", "next_repurchase_date",
+    ) == [("10005.00", "20010.00", "12006.00", "6005.00", "30015.00", "12004.00", "0.000000", "warning", str(FIRST))]  # fmt: skip
+
+
 def test_credit_debt_ratio_and_tier(tmp_path):
     story = Story(OPENING, FIRST)
     story.client(OPENING, "CRD", "1")
@@ -550,7 +591,7 @@ def test_nothing_of_the_opening_baseline_is_written(tmp_path):
     story = one_customer(OPENING)
     story.cash(OPENING, "normal", "N1", "1000.00", business="opening_balance")
     told = story.told(tmp_path)
-    assert len(told) == 12
+    assert len(told) == 13
     assert not any(told.values())
 
 

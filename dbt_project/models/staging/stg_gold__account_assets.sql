@@ -17,6 +17,9 @@ final as (
         credit_debt_amount,
         credit_net_amount,
         option_equity_amount,
+        repurchase_asset_amount,
+        repurchase_debt_amount,
+        pledge_debt_amount,
         total_asset_amount,
         net_asset_amount
     from source

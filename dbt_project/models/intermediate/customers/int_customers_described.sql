@@ -28,6 +28,10 @@ risks as (
     select * from {{ ref('int_risks_worst_by_customer') }}
 ),
 
+repurchases as (
+    select * from {{ ref('int_repurchases_worst_by_customer') }}
+),
+
 holdings as (
     select * from {{ ref('int_holdings_summed_to_customer') }}
 ),
@@ -88,6 +92,9 @@ final as (
         customers.credit_debt_amount,
         customers.credit_net_amount,
         customers.option_equity_amount,
+        customers.repurchase_asset_amount,
+        customers.repurchase_debt_amount,
+        customers.pledge_debt_amount,
         customers.total_asset_amount,
         customers.net_asset_amount,
         averages.average_20d_sum_amount,
@@ -113,6 +120,9 @@ final as (
         risks.minimum_maintenance_ratio,
         risks.margin_tier,
         risks.maximum_option_risk_degree,
+        repurchases.minimum_guarantee_ratio,
+        repurchases.guarantee_tier,
+        repurchases.next_repurchase_date,
         -- no row means that nothing is held
         coalesce(holdings.holding_count, 0) as holding_count,
         coalesce(holdings.mismatched_holding_count, 0) as mismatched_holding_count,
@@ -163,6 +173,10 @@ final as (
         on
             customers.customer_id = risks.customer_id
             and customers.business_date = risks.business_date
+    left join repurchases
+        on
+            customers.customer_id = repurchases.customer_id
+            and customers.business_date = repurchases.business_date
     left join holdings
         on
             customers.customer_id = holdings.customer_id

@@ -36,6 +36,9 @@ final as (
         coalesce(customer_assets.credit_debt_amount, cast(0 as decimal(18, 2))) as credit_debt_amount,
         coalesce(customer_assets.credit_net_amount, cast(0 as decimal(18, 2))) as credit_net_amount,
         coalesce(customer_assets.option_equity_amount, cast(0 as decimal(18, 2))) as option_equity_amount,
+        coalesce(customer_assets.repurchase_asset_amount, cast(0 as decimal(18, 2))) as repurchase_asset_amount,
+        coalesce(customer_assets.repurchase_debt_amount, cast(0 as decimal(18, 2))) as repurchase_debt_amount,
+        coalesce(customer_assets.pledge_debt_amount, cast(0 as decimal(18, 2))) as pledge_debt_amount,
         coalesce(customer_assets.total_asset_amount, cast(0 as decimal(18, 2))) as total_asset_amount,
         coalesce(customer_assets.net_asset_amount, cast(0 as decimal(18, 2))) as net_asset_amount
     from customers

@@ -44,6 +44,18 @@ with_reasons as (
                 )
             end,
             case
+                when guarantee_tier in ('disposal', 'warning', 'watch') then struct(
+                    concat('guarantee_', guarantee_tier) as list_name,
+                    concat('minimum_guarantee_ratio ', minimum_guarantee_ratio) as reason_text
+                )
+            end,
+            case
+                when next_repurchase_date <= horizon_date then struct(
+                    'repurchase_due' as list_name,
+                    concat('next_repurchase_date ', next_repurchase_date) as reason_text
+                )
+            end,
+            case
                 when ipo_short_amount > 0 then struct(
                     'ipo_payment' as list_name,
                     concat(
