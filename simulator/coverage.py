@@ -13,6 +13,7 @@ from simulator.layouts import CODES, layouts
 from simulator.state import BrokerState, frame_of, row_keys
 
 KEYS: dict[str, tuple[str, ...]] = {
+    "advice_counter__agreements": ("agreement_id",),
     "bank__custody_balances": ("account_id", "currency_code"),
     "call_platform__complaints": ("complaint_id",),
     "call_platform__consents": ("consent_id",),
@@ -27,6 +28,7 @@ KEYS: dict[str, tuple[str, ...]] = {
         "security_code",
     ),
     "credit_counter__contracts": ("contract_id",),
+    "fund_advice_counter__agreements": ("agreement_id",),
     "fund_counter__accounts": ("account_id",),
     "fund_counter__holdings": ("account_id", "product_code", "share_class"),
     "fund_counter__navs": ("product_code",),
@@ -89,6 +91,7 @@ CODED_EVENTS = (
 BUCKETS = ("repo", "fund", "allotment", "dividend")
 TIERS = ("watch", "call", "close_out")
 REPURCHASES = ("agreed_repurchase", "pledge")
+ADVICE_FEES = ("front", "back", "copy", "portfolio")
 
 
 def expected_situations() -> set[str]:
@@ -108,6 +111,7 @@ def expected_situations() -> set[str]:
     expected |= {f"in transit: {bucket} {way}" for bucket in BUCKETS for way in ("out", "back")}
     expected |= {f"margin tier: {tier}" for tier in TIERS}
     expected |= {f"repurchase: {kind}" for kind in REPURCHASES}
+    expected |= {f"advice fee: {kind}" for kind in ADVICE_FEES}
     expected |= {f"identity: {kind}" for kind in CODES["identity_kind"]}
     expected |= {"identity: invalid check digit", "identity: 15 digits"}
     expected |= {"relation: sum one", "relation: sum below one", "relation: sum above one", "relation: none"}
@@ -132,6 +136,7 @@ def count_situations(log: EventLog) -> Counter[str]:
             counts.update(_coded_events(day))
             counts.update(_fees_and_orders(day))
             counts.update(_in_transit(day))
+            counts.update("advice fee: " + day.events(ev.AdviceFeeConfirmed)["fee_kind"])
         counts.update(_standing(day, rows))
         before = rows
     return counts

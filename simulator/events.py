@@ -543,6 +543,47 @@ class FundHoldingDetailSet(NamedTuple):
     frozen_quantity: FundShares
 
 
+# ---------------------------------------------------------------- advice
+
+
+class AdviceAgreementSet(NamedTuple):
+    """Whom the broker advises, and for what. Key: (line, agreement_id); line advice | fund_advice.
+
+    `account_id` is the normal account that is advised, or the fund account whose portfolio is managed. fee_model: front | back |
+    copy for advice, None for fund advice. `portfolio_amount`: what of the fund account the adviser manages; it is inside its holdings.
+    status: active | ended.
+    """
+
+    line: str
+    agreement_id: str
+    account_id: str
+    product_code: str
+    product_name: str
+    adviser_employee_id: str | None
+    fee_model: str | None
+    fee_rate: Rate
+    portfolio_amount: Money
+    effective_date: dt.date
+    end_date: dt.date | None
+    status: str
+
+
+class AdviceAgreementRemoved(NamedTuple):
+    line: str
+    agreement_id: str
+
+
+class AdviceFeeConfirmed(NamedTuple):
+    """A fee taken for advice. fee_kind: front (on signing), back (for the service), copy (for copied orders), portfolio (fund advice)."""
+
+    line: str
+    fee_id: str
+    agreement_id: str
+    account_id: str
+    fee_kind: str
+    amount: Money
+
+
 # ---------------------------------------------------------------- cases
 
 
@@ -673,6 +714,9 @@ EVENT_ORDER: tuple[type, ...] = (
     FundConfirmed,
     FundHoldingMoved,
     FundHoldingDetailSet,
+    AdviceAgreementSet,
+    AdviceAgreementRemoved,
+    AdviceFeeConfirmed,
     CaseElementSet,
     CaseElementRemoved,
     AllotmentSet,

@@ -255,6 +255,19 @@ def fund_holdings(day: EndOfDay) -> pd.DataFrame:
     return holdings.assign(ta_account_id=accounts.reindex(holdings["account_id"]).to_numpy())
 
 
+# ---------------------------------------------------------------- advice
+
+
+def _agreements(day: EndOfDay, line: str) -> pd.DataFrame:
+    agreements = day.state["advice_agreements"]
+    return agreements[agreements["line"] == line].rename(columns={"status": "agreement_status"})
+
+
+def _advice_fees(day: EndOfDay, line: str) -> pd.DataFrame:
+    fees = day.events(ev.AdviceFeeConfirmed)
+    return fees[fees["line"] == line]
+
+
 # ---------------------------------------------------------------- clearing
 
 CLEARING_BUSINESS = {"buy": "B", "sell": "S", "reverse_repo_lend": "RL", "reverse_repo_return": "RR"}
@@ -326,6 +339,10 @@ FEEDS: dict[str, Callable[[EndOfDay], pd.DataFrame]] = {
     "fund_counter__confirmations": fund_confirmations,
     "fund_counter__holdings": fund_holdings,
     "fund_counter__navs": _table("navs"),
+    "advice_counter__agreements": lambda day: _agreements(day, "advice"),
+    "advice_counter__fees": lambda day: _advice_fees(day, "advice"),
+    "fund_advice_counter__agreements": lambda day: _agreements(day, "fund_advice"),
+    "fund_advice_counter__fees": lambda day: _advice_fees(day, "fund_advice"),
     "clearing__settlement_details": settlement_details,
     "clearing__securities_balances": securities_balances,
     "clearing__control_figures": counterparties.control_figures,

@@ -86,6 +86,7 @@ def _closable(day: Day) -> pd.DataFrame:
     busy = set(positions.loc[positions["quantity"] != 0, "account_id"])
     busy |= set(in_transit.loc[in_transit["amount"] != 0, "account_id"])
     busy |= set(day.state["frozen_cash"]["account_id"]) | set(day.state["repurchase_contracts"]["account_id"])
+    busy |= set(day.state["advice_agreements"]["account_id"])
     cash = day.state["cash"]
     busy |= set(cash.loc[cash["currency_code"] != "CNY", "account_id"])
     free = alone & (accounts["status"] == "active") & ~accounts["account_id"].isin(busy)

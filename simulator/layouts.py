@@ -72,6 +72,9 @@ CODES: dict[str, dict[str, str]] = {
     "call_direction": {"out": "1", "in": "2"},
     "call_result": {"reached": "1", "no_answer": "2", "refused": "3"},
     "complaint_status": {"open": "0", "settled": "1"},
+    "fee_model": {"front": "1", "back": "2", "copy": "3"},
+    "advice_fee": {"front": "1", "back": "2", "copy": "3"},
+    "agreement_status": {"active": "0", "ended": "1"},
     "share_class": {"A": "A", "C": "C"},
     "normal_trade": {"sell": "4001", "buy": "4002", "reverse_repo_lend": "3703", "reverse_repo_return": "3704"},
     "credit_trade": {
@@ -119,6 +122,7 @@ CODES: dict[str, dict[str, str]] = {
         "repurchase_drawn": "2851",
         "repurchase_repaid": "2852",
         "repurchase_interest_paid": "2853",
+        "advice_fee": "2861",
     },
     "credit_cash": {
         "bank_transfer_in": "2041",
@@ -438,6 +442,36 @@ _SPECIFICATIONS: dict[str, tuple[str, str, str, str, str]] = {
         "OFD_98_21C_{date}_07.TXT",
         "product_code@FundCode nav_date@NAVDate:date nav@NAV:price",
         "",
+    ),
+    "advice_counter__agreements": (
+        "delimited",
+        _STATE_FEED,
+        "advice_agreements_{date}.txt",
+        "agreement_id account_id product_code product_name adviser_employee_id fee_model:fee_model fee_rate:rate effective_date:date "
+        "end_date:date agreement_status:agreement_status",
+        "",
+    ),
+    "advice_counter__fees": (
+        "delimited",
+        _EVENT_FEED,
+        "advice_fees_{date}.txt",
+        "fee_id agreement_id account_id fee_kind:advice_fee amount:money",
+        "amount",
+    ),
+    "fund_advice_counter__agreements": (
+        "delimited",
+        _STATE_FEED,
+        "fund_advice_agreements_{date}.txt",
+        "agreement_id account_id product_code product_name adviser_employee_id fee_rate:rate portfolio_amount:money effective_date:date "
+        "end_date:date agreement_status:agreement_status",
+        "portfolio_amount",
+    ),
+    "fund_advice_counter__fees": (
+        "delimited",
+        _EVENT_FEED,
+        "fund_advice_fees_{date}.txt",
+        "fee_id agreement_id account_id amount:money",
+        "amount",
     ),
     "clearing__settlement_details": (
         "dbf",

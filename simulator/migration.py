@@ -71,7 +71,7 @@ _BUSINESS_CODES = {
     "normal_counter__cash_journal": "bank_transfer_in:101 bank_transfer_out:102 securities_sell:201 securities_buy:202 "
     "reverse_repo_lend:211 reverse_repo_return:212 dividend:301 dividend_tax:302 interest:303 allotment_payment:311 fund_payment:401 "
     "fund_redemption:402 transfer_to_credit:501 transfer_from_credit:502 transfer_to_option:503 transfer_from_option:504 "
-    "repurchase_drawn:511 repurchase_repaid:512 repurchase_interest_paid:513",
+    "repurchase_drawn:511 repurchase_repaid:512 repurchase_interest_paid:513 advice_fee:521",
     "normal_counter__share_movements": "allotment:311 option_exercise:601 collateral_in:701 collateral_out:702 restriction_released:801 "
     "repurchase_out:703 repurchase_in:704",
 }

@@ -26,6 +26,8 @@ SERIES: dict[str, tuple[str, int, int]] = {
     "szse_credit_holder": ("06", 8, 1),
     "contract": ("R", 10, 1),
     "repurchase": ("RP", 8, 1),
+    "advice": ("AD", 8, 1),
+    "fund_advice": ("FA", 8, 1),
     "employee": ("E", 6, 1),
     "consent": ("CN", 8, 1),
     "complaint": ("CP", 8, 1),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from simulator import (
+    activity_advice,
     activity_contact,
     activity_credit,
     activity_fund,
@@ -86,6 +87,7 @@ def _open(day: Day, cast: Cast, ordinary: int) -> None:
     cast.open(day)
     open_population(day, ordinary)
     activity_repurchase.open_pledges(day)
+    activity_advice.open_agreements(day)
     activity_contact.open_contacts(day)
 
 
@@ -109,6 +111,7 @@ def _live(day: Day, cast: Cast, customers: int) -> None:
     activity_credit.transfer_between_lines(day)
     activity_credit.accrue_interest(day)
     activity_repurchase.accrue_interest(day)
+    activity_advice.advise(day)
     activity_option.expire_positions(day)
     activity_option.settle_margins(day)
     activity_option.trade_options(day)

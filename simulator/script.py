@@ -7,7 +7,7 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 
-from simulator import activity_credit, activity_fund, activity_option, activity_repurchase, identities
+from simulator import activity_advice, activity_credit, activity_fund, activity_option, activity_repurchase, identities
 from simulator import events as ev
 from simulator.activity_normal import lend
 from simulator.day import Day
@@ -39,6 +39,7 @@ def open_stage(day: Day, stage: Stage) -> None:
     _open_options(day, stage)
     _open_funds(day, stage)
     _open_repurchases(day, stage)
+    _open_advice(day, stage)
     _open_relations(day, stage)
     _open_cases(day, stage)
     _win(day, stage, "lender", OLD_OFFER, 100, day.date, paid_on=day.date)
@@ -502,6 +503,44 @@ def _buy_back(day: Day, stage: Stage) -> None:
     stage.move_shares(day, "split", *SPREAD_STOCK, "repurchase_in", int(owed["collateral_quantity"]))
 
 
+# ------------------------------------------------------------ advice
+
+
+def _open_advice(day: Day, stage: Stage) -> None:
+    """Every way to pay for advice, and two managed portfolios; who advises is not known of all."""
+    for key, product, adviser, model in (
+        ("includes", "T01", COLLEAGUE, "front"),
+        ("lender", "T02", None, "back"),
+        ("venues", "T03", COLLEAGUE, "copy"),
+    ):
+        stage.advise(day, key, "advice", product, adviser, fee_model=model)
+    stage.advise(day, "investor", "fund_advice", "G02", COLLEAGUE, portfolio_amount=1_500_000)
+    stage.advise(day, "fund_only", "fund_advice", "G01", None, portfolio_amount=400_000)
+
+
+def _charge_for_advice(day: Day, stage: Stage) -> None:
+    stage.charge(day, "includes", "front", 9_900)
+    stage.charge(day, "lender", "back", 2_345)
+    stage.charge(day, "venues", "copy", 678)
+    stage.charge(day, "investor", "portfolio", 123)
+
+
+def _change_advice(day: Day, stage: Stage) -> None:
+    """Advisers become known, a portfolio is revalued, one customer signs both kinds, one agreement is about to end."""
+    activity_advice.change(day, stage.advised["lender"], adviser_employee_id=MOVING)
+    activity_advice.change(day, stage.advised["fund_only"], adviser_employee_id=MOVING, portfolio_amount=390_000)
+    stage.advise(day, CANARY_KEY, "advice", "T01", COLLEAGUE, fee_model="back")
+    activity_advice.change(day, stage.advised["venues"], end_date=day.session_in(1))
+
+
+def _end_advice(day: Day, stage: Stage) -> None:
+    activity_advice.change(day, stage.advised["venues"], status="ended")
+    stage.charge(day, CANARY_KEY, "back", 1_500)
+    stage.advise(day, "newcomer", "fund_advice", "G03", COLLEAGUE, portfolio_amount=100_000)
+    day.emit(ev.AdviceAgreementRemoved, line="fund_advice", agreement_id=stage.advised["fund_only"])
+    day.emit(ev.AdviceAgreementRemoved, line="advice", agreement_id=stage.advised["lender"])
+
+
 # ------------------------------------------------------------ options
 
 
@@ -652,6 +691,7 @@ _SCRIPT = {
         _open_account_before_client,
         _execute_first_order,
         _announce_winners,
+        _charge_for_advice,
     ),
     2: (
         _trade_daily,
@@ -667,6 +707,7 @@ _SCRIPT = {
         _trade_before_client,
         _sell_to_buy_back,
         _give_missing_line,
+        _change_advice,
         _welcome,
         _sell_out,
         _leave,
@@ -687,6 +728,7 @@ _SCRIPT = {
         _sell_collateral,
         _close_first_case,
         _buy_back,
+        _end_advice,
         _let_wins_lapse,
     ),
     IPO_LISTED_DAY: (

@@ -7,7 +7,7 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 
-from simulator import activity_option, activity_repurchase, identities
+from simulator import activity_advice, activity_option, activity_repurchase, identities
 from simulator import events as ev
 from simulator.activity_normal import move_cash, move_in_transit
 from simulator.day import Broker, Day
@@ -88,6 +88,7 @@ class Stage:
         self.clients: dict[tuple[str, str], str] = {}
         self.holders: dict[tuple[str, str], str] = {}
         self.lent: dict[str, list[str]] = {}
+        self.advised: dict[str, str] = {}
         self.financed = self.shorted = ""
 
     # ------------------------------------------------------------ opening
@@ -248,6 +249,19 @@ class Stage:
         contract = activity_repurchase.lend(day, account, kind, security, quantity, principal, natural_days, **lines)
         self.lent.setdefault(key, []).append(contract)
         return principal
+
+    def advise(self, day: Day, key: str, line: str, product: str, adviser: str | None, **terms) -> None:
+        """An agreement of the person's normal or fund account; the last one is known by the person's key."""
+        account = self.accounts[key, "normal" if line == "advice" else "fund"]
+        one = (np.array([value], dtype=object) for value in (account, product, adviser))
+        self.advised[key] = activity_advice.agree(day, line, *one, **terms)[0]
+
+    def charge(self, day: Day, key: str, kind: str, amount: int) -> None:
+        """A fee for the person's agreement, taken from the normal account."""
+        agreements = day.state["advice_agreements"]
+        one = agreements[agreements["agreement_id"] == self.advised[key]]
+        payer = np.array([self.accounts[key, "normal"]], dtype=object)
+        activity_advice.charge(day, one, payer, np.array([kind], dtype=object), np.array([amount]))
 
     def in_transit(self, day: Day, key: str, bucket: str, amount: int) -> None:
         move_in_transit(day, self.accounts[key, "normal"], bucket, amount)

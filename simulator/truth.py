@@ -30,6 +30,7 @@ from simulator.truth_contact import ContactBook
 from simulator.truth_customers import CustomerRegistry, CustomersOfDay
 from simulator.truth_files import TruthFiles
 from simulator.truth_flows import brought_by_account, cash_flow_rows
+from simulator.truth_income import RunningAdviceFees, income_rows, sum_agreements
 from simulator.truth_market import Market, read_market
 from simulator.truth_money import CENT, ZERO
 from simulator.truth_service import CustomerDay, Risks, age_cells, list_rows, stand, sum_holdings, sum_offers
@@ -61,6 +62,7 @@ class _TruthRun:
         self._months = CommissionMonths()
         self._contacts = ContactBook()
         self._tags = RunningTags()
+        self._advice_fees = RunningAdviceFees()
         self._last_trade_dates: dict[str, dt.date] = {}
 
     def write_all(self) -> None:
@@ -92,6 +94,8 @@ class _TruthRun:
         if previous_date:
             self._months.add_day(business_date, state, fees, ratios)
             self._write_commission(business_date, customers, fees)
+            self._files.add("income_customer_day", income_rows(self._log, business_date, market, customers, fees))
+            self._advice_fees.add_day(self._log, business_date, customers)
             risks = self._account_risks(market, assets)
             self._write_customers(business_date, customers, assets_of_customer, holdings, risks)
             self._write_accounts(business_date, customers, assets)
@@ -140,10 +144,11 @@ class _TruthRun:
             )  # fmt: skip
             worst = reduce(Risks.worse, (risks[key] for key in accounts if key in risks), Risks())
             offers = sum_offers(self._state, accounts, business_date)
+            advice = (*sum_agreements(self._state, accounts), self._advice_fees.of_year(customer_id))
             contact = contacts[customer_id]
             row = (
                 business_date, customer_id, *profile.cells(), *age_cells(profile.birth_date, business_date), last_trade_date,
-                *turnover, *profits, asset_band(of_month.amount), *worst, *held, *offers, *contact, *standing, *assets.cells(), *of_20_days,
+                *turnover, *profits, asset_band(of_month.amount), *worst, *advice, *held, *offers, *contact, *standing, *assets.cells(), *of_20_days,
                 *of_month,
             )  # fmt: skip
             self._files.add("customers", [row])

@@ -44,6 +44,7 @@ _BUSINESSES_OF_CLASS = {
         "financing_interest_paid",
         "short_interest_paid",
         "repurchase_interest_paid",
+        "advice_fee",
     ),
     "in_transit": (
         "reverse_repo_lend",

@@ -13,6 +13,8 @@ from simulator.truth_money import ZERO
 AccountKey = tuple[str, str]
 """(business line, account id)"""
 
+LINE_OF_ADVISED_ACCOUNT = {"advice": "normal", "fund_advice": "fund"}
+
 
 class BrokerState:
     """The broker at the end of the last applied day; a removed key is gone from every table.
@@ -30,6 +32,7 @@ class BrokerState:
         self.positions: dict[AccountKey, dict[tuple[str, str, str], tuple[Decimal, Decimal]]] = {}
         self.contracts: dict[AccountKey, dict[str, events.CreditContractSet]] = {}
         self.repurchases: dict[AccountKey, dict[str, events.RepurchaseContractSet]] = {}
+        self.agreements: dict[AccountKey, dict[tuple[str, str], events.AdviceAgreementSet]] = {}
         self.option_positions: dict[AccountKey, dict[tuple[str, str], Decimal]] = {}
         self.occupied_margins: dict[AccountKey, dict[str, Decimal]] = {}
         self.frozen_cash: dict[AccountKey, dict[str, Decimal]] = {}
@@ -60,6 +63,8 @@ class BrokerState:
             events.OptionMarginSet: self._set_option_margin,
             events.FundHoldingMoved: self._move_fund_holding,
             events.FundHoldingDetailSet: self._set_fund_holding_detail,
+            events.AdviceAgreementSet: self._set_agreement,
+            events.AdviceAgreementRemoved: self._remove_agreement,
             events.AllotmentSet: self._set_allotment,
             events.AllotmentRemoved: lambda event: self.allotments.get(("normal", event.account_id), {}).pop(
                 (event.exchange_code, event.security_code), None
@@ -86,6 +91,7 @@ class BrokerState:
             self.positions,
             self.contracts,
             self.repurchases,
+            self.agreements,
             self.option_positions,
             self.occupied_margins,
             self.frozen_cash,
@@ -157,6 +163,14 @@ class BrokerState:
     def _remove_repurchase(self, event: events.RepurchaseContractSet | events.RepurchaseContractRemoved) -> None:
         key = self._account_of_repurchase.pop(event.contract_id, None)
         self.repurchases.get(key, {}).pop(event.contract_id, None)
+
+    def _set_agreement(self, event: events.AdviceAgreementSet) -> None:
+        key = (LINE_OF_ADVISED_ACCOUNT[event.line], event.account_id)
+        self.agreements.setdefault(key, {})[event.line, event.agreement_id] = event
+
+    def _remove_agreement(self, event: events.AdviceAgreementRemoved) -> None:
+        for held in self.agreements.values():
+            held.pop((event.line, event.agreement_id), None)
 
     def _set_option_position(self, event: events.OptionPositionSet) -> None:
         key = (event.contract_code, event.position_side)

@@ -42,6 +42,8 @@ def spark(settings: Settings) -> Iterator[SparkSession]:
     session = build_session(settings, "tests")
     session.conf.set("spark.sql.codegen.wholeStage", "false")
     session.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
+    # To plan a query again after each of its steps pays for large tables only.
+    session.conf.set("spark.sql.adaptive.enabled", "false")
     yield session
     session.stop()
 

@@ -49,7 +49,8 @@ CLAIMS = {
             "risk_test_expiry_date, identity_expiry_date, last_trade_date, turnover_30d_amount, turnover_90d_amount, turnover_365d_amount, "
             "day_profit_amount, month_profit_amount, year_profit_amount, month_net_asset_change_amount, asset_band, "
             "customer_status, birth_date, open_date, age_years, age_band, minimum_maintenance_ratio, margin_tier, "
-            "maximum_option_risk_degree, minimum_guarantee_ratio, guarantee_tier, next_repurchase_date, holding_count, mismatched_holding_count, next_option_expiry_date, next_product_maturity_date, "
+            "maximum_option_risk_degree, minimum_guarantee_ratio, guarantee_tier, next_repurchase_date, advice_agreement_count, "
+            "next_advice_end_date, fund_advice_amount, year_advice_fee_amount, holding_count, mismatched_holding_count, next_option_expiry_date, next_product_maturity_date, "
             "ipo_payment_due_date, ipo_unpaid_amount, ipo_short_amount, has_marketing_consent, is_do_not_call, last_call_date, "
             "last_call_result, last_reached_date, open_complaint_count, inactive_days, life_cycle, "
             "is_valid_customer, "
@@ -87,6 +88,12 @@ CLAIMS = {
             "commission_customer_day",
             ("business_date", "customer_id", "business_line"),
             f"select business_date, nullif(customer_id, 'unlinked') as customer_id, business_line, {_FEES} from mart_commission_customer_day",
+        ),
+        Claim(
+            "income_customer_day",
+            ("business_date", "customer_id", "business_line", "income_kind"),
+            "select business_date, nullif(customer_id, 'unlinked') as customer_id, business_line, income_kind, gross_amount, net_amount "
+            "from mart_income_customer_day",
         ),
         Claim(
             "commission_employee_month",

@@ -8,6 +8,8 @@
     'holdings',
     'allotments_due',
     'repurchase_contracts',
+    'advice_agreements',
+    'advice_fees',
     'phone_consents',
     'calls',
     'open_complaints',

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.gold import allotments, assets, contacts, customers, repurchases, trades
+from spark_jobs.gold import advice, allotments, assets, contacts, customers, repurchases, trades
 from spark_jobs.gold.money import build_rates
 from spark_jobs.gold.tables import conform
 from spark_jobs.silver.members import build_sightings
@@ -96,6 +96,12 @@ def build_gold(
             account_assets, silver("option_counter__cash_balances"), silver("option_counter__positions")
         ),
         "repurchase_contracts": lent,
+        "advice_agreements": advice.build_advice_agreements(
+            {line: silver(f"{line}_counter__agreements") for line in advice.ADVISED_ACCOUNTS}, accounts
+        ),
+        "advice_fees": advice.build_advice_fees(
+            {line: silver(f"{line}_counter__fees") for line in advice.ADVISED_ACCOUNTS}, accounts
+        ),
         "trades": trades.build_trades(
             {
                 "normal": silver("normal_counter__trades"),

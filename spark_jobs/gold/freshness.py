@@ -1,4 +1,4 @@
-"""How old each block is: from which business date the state of the normal, credit, option and fund lines comes."""
+"""How old each block is: from which business date the state of every business line comes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from spark_jobs.gold.tables import TABLES, conform
 
-BLOCKS = ("normal", "credit", "option", "fund")
+BLOCKS = ("normal", "credit", "option", "fund", "advice", "fund_advice")
 
 
 def build_freshness(

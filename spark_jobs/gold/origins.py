@@ -35,6 +35,8 @@ FEEDS: dict[str, tuple[str, ...]] = {
     ),
     "option_risks": ("option_counter__cash_balances", "option_counter__positions"),
     "repurchase_contracts": ("repurchase_counter__contracts",),
+    "advice_agreements": ("advice_counter__agreements", "fund_advice_counter__agreements"),
+    "advice_fees": ("advice_counter__fees", "fund_advice_counter__fees"),
     "staff_relations": ("staff_platform__relations",),
     "branches": ("reference__branches",),
     "employees": ("reference__employees",),

@@ -146,6 +146,21 @@ TABLES: dict[str, GoldTable] = {
             f"guarantee_tier string, watch_line {RATIO}, warning_line {RATIO}, disposal_line {RATIO}, open_date date, repurchase_date date",
         ),
         GoldTable(
+            "advice_agreements",
+            "agreement and business date",
+            ("business_line", "agreement_id", "business_date"),
+            "business_line string, agreement_id string, business_date date, account_id string, customer_id string, product_code string, "
+            f"product_name string, adviser_employee_id string, fee_model string, fee_rate {RATE}, portfolio_amount {MONEY}, "
+            "effective_date date, end_date date, agreement_status string",
+        ),
+        GoldTable(
+            "advice_fees",
+            "fee",
+            ("business_line", "fee_id", "business_date"),
+            "business_line string, fee_id string, business_date date, agreement_id string, account_id string, customer_id string, "
+            f"branch_id string, fee_kind string, amount {MONEY}",
+        ),
+        GoldTable(
             "staff_relations",
             "account, business line, employee and business date (of the relation slice)",
             ("business_line", "account_id", "employee_id", "business_date"),

@@ -18,6 +18,7 @@ FLOW_CLASSES = {
     ),
     "profit": (
         "dividend", "dividend_tax", "interest", "financing_interest_paid", "short_interest_paid", "repurchase_interest_paid",
+        "advice_fee",
     ),
     "in_transit": ("reverse_repo_lend", "reverse_repo_return", "fund_payment", "fund_redemption", "allotment_payment"),
 }  # fmt: skip

@@ -28,6 +28,7 @@ MARTS = {
     "mart_outbound_call": "as_of_date",
     "mart_outbound_suppressed": "as_of_date",
     "mart_commission_customer_day": "business_date",
+    "mart_income_customer_day": "business_date",
     "mart_commission_employee_month": "as_of_date",
     "mart_commission_branch_month": "as_of_date",
 }

@@ -28,6 +28,7 @@ _KEYS = {
     "mart_outbound_call": "customer_id, as_of_date",
     "mart_outbound_suppressed": "customer_id, as_of_date",
     "mart_commission_customer_day": "customer_id, business_date",
+    "mart_income_customer_day": "customer_id, business_date",
     "mart_commission_employee_month": "employee_id, commission_month",
     "mart_commission_branch_month": "branch_id, commission_month",
 }
@@ -135,6 +136,7 @@ def _full_key(mart: str) -> str:
         "mart_outbound_call": "customer_id, list_name, as_of_date",
         "mart_outbound_suppressed": "customer_id, list_name, as_of_date",
         "mart_commission_customer_day": "customer_id, business_line, business_date",
+        "mart_income_customer_day": "customer_id, business_line, income_kind, business_date",
         "mart_commission_employee_month": "employee_id, commission_month",
         "mart_commission_branch_month": "branch_id, commission_month",
     }[mart]

@@ -21,7 +21,8 @@ from spark_jobs.publish.lineage import Lineage, Source, lineage_of
 COLUMNS = [entry.column for entry in read_dictionary() if entry.mart == PROFILE]
 # The ledger and the quarantine say how old and how complete a day is, the calendar which day it is: none of them is a row of a customer's file.
 WITHOUT_FILES = {
-    "average_20d_days", "month_average_days", "normal_as_of_date", "credit_as_of_date", "option_as_of_date", "fund_as_of_date", "is_stale",
+    "average_20d_days", "month_average_days", "normal_as_of_date", "credit_as_of_date", "option_as_of_date", "fund_as_of_date",
+    "advice_as_of_date", "fund_advice_as_of_date", "is_stale",
     "is_partial", "has_quarantined_rows",
 }  # fmt: skip
 # Nothing may have been said, and nobody called.

@@ -115,6 +115,22 @@ GROUPS = (
             "guarantee_tier",
         ),
         Mutant(
+            "an_ended_agreement_goes_on",
+            f"{CUSTOMERS}/int_customers_advised.sql",
+            "where agreement_status = 'active' and customer_id is not null",
+            "where customer_id is not null",
+            "customers",
+            "advice_agreement_count",
+        ),
+        Mutant(
+            "a_redemption_fee_stays_income",
+            f"{MARTS_FOLDER}/incomes/mart_income_customer_day.sql",
+            "business_code = 'redemption'\n",
+            "business_code = 'redeemed'\n",
+            "income_customer_day",
+            "net_amount",
+        ),
+        Mutant(
             "net_commission_leaves_out_other_fees",
             f"{MARTS_FOLDER}/commissions/mart_commission_customer_day.sql",
             "sum(net_commission_amount)",

@@ -14,6 +14,7 @@ PROJECT = Path(__file__).parents[2] / "dbt_project"
 MODELS = PROJECT / "models"
 
 PUBLIC_MARTS = {
+    "mart_income_customer_day",
     "mart_customer_profile",
     "mart_customer_account",
     "mart_customer_holding",

@@ -412,6 +412,52 @@ def test_shares_to_be_bought_back_are_owned_and_what_was_lent_on_them_is_owed_on
     ) == [("10005.00", "20010.00", "12006.00", "6005.00", "30015.00", "12004.00", "0.000000", "warning", str(FIRST))]  # fmt: skip
 
 
+def test_every_kind_of_income_counts_once_and_an_ended_agreement_is_none(tmp_path):
+    """A redemption fee of 2026 belongs to the fund."""
+    story = one_customer(OPENING, FIRST, SECOND)
+    story.account(OPENING, "fund", "F1")
+    story.client(OPENING, "FND", "1")
+    story.account(OPENING, "credit", "C1")
+    story.client(OPENING, "CRD", "1")
+    for agreement, status, ends, amount in (
+        ("A1", "active", None, "100.10"),
+        ("A2", "ended", FIRST, "50"),
+        ("A3", "active", SECOND, "0"),
+    ):
+        story.add(
+            FIRST, ev.AdviceAgreementSet, line="fund_advice", agreement_id=agreement, account_id="F1", status=status, end_date=ends,
+            portfolio_amount=amount,
+        )  # fmt: skip
+    story.fill(FIRST, "N1", commission_amount="5.00", exchange_handling_fee_amount="0.34")
+    story.cash(FIRST, "credit", "C1", "-7.00", business="financing_interest_paid")
+    story.cash(FIRST, "credit", "C1", "-3.00", business="short_interest_paid")
+    story.cash(FIRST, "normal", "N1", "-2.00", business="repurchase_interest_paid")
+    for business in ("redemption", "purchase"):
+        story.add(
+            FIRST, ev.FundConfirmed, account_id="F1", business=business, charge_amount="10", agency_fee_amount="8"
+        )
+    story.add(FIRST, ev.AdviceFeeConfirmed, line="advice", account_id="N1", fee_kind="copy", amount="6.78")
+    story.add(SECOND, ev.AdviceFeeConfirmed, line="fund_advice", account_id="F1", fee_kind="portfolio", amount="1.23")
+    told = story.told(tmp_path)
+    assert picked(
+        told["income_customer_day"], "business_date", "business_line", "income_kind", "gross_amount", "net_amount"
+    ) == [
+        ("2026-01-05", "advice", "advice_copy", "6.78", "6.78"),
+        ("2026-01-05", "credit", "margin_interest", "10.00", "10.00"),
+        ("2026-01-05", "fund", "product_fee", "20.00", "8.00"),
+        ("2026-01-05", "normal", "commission", "5.00", "4.66"),
+        ("2026-01-05", "normal", "repurchase_interest", "2.00", "2.00"),
+        ("2026-01-06", "fund_advice", "advice_portfolio", "1.23", "1.23"),
+    ]
+    assert picked(
+        told["customers"],
+        "advice_agreement_count",
+        "next_advice_end_date",
+        "fund_advice_amount",
+        "year_advice_fee_amount",
+    ) == [("2", "2026-01-06", "100.10", "6.78"), ("2", "2026-01-06", "100.10", "8.01")]
+
+
 def test_credit_debt_ratio_and_tier(tmp_path):
     story = Story(OPENING, FIRST)
     story.client(OPENING, "CRD", "1")
@@ -591,7 +637,7 @@ def test_nothing_of_the_opening_baseline_is_written(tmp_path):
     story = one_customer(OPENING)
     story.cash(OPENING, "normal", "N1", "1000.00", business="opening_balance")
     told = story.told(tmp_path)
-    assert len(told) == 13
+    assert len(told) == 14
     assert not any(told.values())
 
 

@@ -8,7 +8,9 @@ final as (
         business_date,
         customer_id,
         business_code,
-        confirmed_quantity
+        confirmed_quantity,
+        charge_amount,
+        agency_fee_amount
     from source
     where {{ is_after_baseline('business_date') }}
 )

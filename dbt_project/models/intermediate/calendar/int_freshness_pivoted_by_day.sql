@@ -11,6 +11,8 @@ final as (
         max(case when block = 'credit' then as_of_date end) as credit_as_of_date,
         max(case when block = 'option' then as_of_date end) as option_as_of_date,
         max(case when block = 'fund' then as_of_date end) as fund_as_of_date,
+        max(case when block = 'advice' then as_of_date end) as advice_as_of_date,
+        max(case when block = 'fund_advice' then as_of_date end) as fund_advice_as_of_date,
         bool_or(is_stale) as is_stale,
         bool_or(as_of_date is null) as is_partial
     from freshness

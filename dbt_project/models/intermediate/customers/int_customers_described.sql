@@ -32,6 +32,10 @@ repurchases as (
     select * from {{ ref('int_repurchases_worst_by_customer') }}
 ),
 
+advised as (
+    select * from {{ ref('int_customers_advised') }}
+),
+
 holdings as (
     select * from {{ ref('int_holdings_summed_to_customer') }}
 ),
@@ -123,7 +127,11 @@ final as (
         repurchases.minimum_guarantee_ratio,
         repurchases.guarantee_tier,
         repurchases.next_repurchase_date,
-        -- no row means that nothing is held
+        -- no row means that nothing is agreed, paid or held
+        coalesce(advised.advice_agreement_count, 0) as advice_agreement_count,
+        advised.next_advice_end_date,
+        coalesce(advised.fund_advice_amount, cast(0 as decimal(18, 2))) as fund_advice_amount,
+        coalesce(advised.year_advice_fee_amount, cast(0 as decimal(18, 2))) as year_advice_fee_amount,
         coalesce(holdings.holding_count, 0) as holding_count,
         coalesce(holdings.mismatched_holding_count, 0) as mismatched_holding_count,
         holdings.next_option_expiry_date,
@@ -144,6 +152,8 @@ final as (
         freshness.credit_as_of_date,
         freshness.option_as_of_date,
         freshness.fund_as_of_date,
+        freshness.advice_as_of_date,
+        freshness.fund_advice_as_of_date,
         freshness.is_stale,
         freshness.is_partial,
         -- no row in quarantine means none is held back, not unknown
@@ -177,6 +187,10 @@ final as (
         on
             customers.customer_id = repurchases.customer_id
             and customers.business_date = repurchases.business_date
+    left join advised
+        on
+            customers.customer_id = advised.customer_id
+            and customers.business_date = advised.business_date
     left join holdings
         on
             customers.customer_id = holdings.customer_id
