@@ -24,12 +24,10 @@ os.environ.setdefault("C360_DRIVER_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+
 SEED, CUSTOMERS, DAYS, START = 1, 120, 5, date(2026, 9, 24)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Name the group of every test before the processes share them out."""
-    for item in items:
-        group = "broker" if "broker" in item.fixturenames else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+    group = "broker" if "broker" in item.fixturenames else item.nodeid.partition("::")[0]
+    item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
