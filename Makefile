@@ -19,7 +19,7 @@ load: .venv/.ready ## simulate a small broker, load five trading days, publish, 
 	@C360_SETUP_SECONDS=$$(cat .venv/.ready) $(C360) load --introduce
 
 test: .venv/.ready ## run all tests but the long ones
-	@.venv/bin/pytest -q -m "not acceptance" -n 2 --dist loadgroup --no-loadscope-reorder
+	@.venv/bin/pytest -q -m "not acceptance" -n 2 --dist loadscope --no-loadscope-reorder
 
 acceptance: .venv/.ready ## run the long checks: all seeds and days
 	@.venv/bin/pytest -q -m acceptance

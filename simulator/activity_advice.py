@@ -36,7 +36,9 @@ def open_agreements(day: Day) -> None:
     funds = accounts[accounts["line"] == "fund"]
     managed = funds[chosen(generator, len(funds), MANAGED_SHARE)]["account_id"].to_numpy()
     amounts = generator.integers(1_000, 100_000, len(managed)) * 100
-    agree(day, "fund_advice", managed, picked(generator, list(STRATEGIES), len(managed)), None, portfolio_amount=amounts)
+    agree(
+        day, "fund_advice", managed, picked(generator, list(STRATEGIES), len(managed)), None, portfolio_amount=amounts
+    )
 
 
 def agree(day: Day, line: str, accounts: np.ndarray, products: np.ndarray, advisers, **changes: object) -> np.ndarray:

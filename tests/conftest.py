@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 import simulator
 from spark_jobs.config import Settings, load_settings
@@ -21,13 +25,26 @@ from tests.loading import LoadedBroker, load_home
 # The classes of a load fill more than Java expects, and every growth of their room would be a collection of everything.
 os.environ.setdefault("C360_DRIVER_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseParallelGC -XX:MetaspaceSize=512m")
 
+TESTS = Path(__file__).parent
 SEED, CUSTOMERS, DAYS, START = 1, 120, 5, date(2026, 9, 24)
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Name the group of every test before the processes share them out."""
-    group = "broker" if "broker" in item.fixturenames else item.nodeid.partition("::")[0]
-    item.add_marker(pytest.mark.xdist_group(group))
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Modules that look at the broker go to one process, every other module to whichever is free."""
+    looking = {str(path.relative_to(config.rootpath)) for path in TESTS.rglob("test_*.py") if _looks_at_broker(path)}
+
+    class ByModule(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            module = nodeid.partition("::")[0]
+            return "broker" if module in looking else module
+
+    return ByModule(config, log)
+
+
+def _looks_at_broker(path: Path) -> bool:
+    """Whether a test or fixture of the module takes the fixture `broker` below."""
+    text = path.read_text(encoding="utf-8")
+    return bool(re.search(r"^def \w+\((.*, )?broker\b", text, re.MULTILINE)) and "def broker(" not in text
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from spark_jobs.jobs import report
 from spark_jobs.jobs.load import Outcome
 from spark_jobs.jobs.load import load as run_load
 from spark_jobs.jobs.start import start_run
+from spark_jobs.publish.duckdb_store import connect_delta
 from spark_jobs.quality.approvals import Request
 
 
@@ -35,3 +36,10 @@ def load_home(
     with start_run(settings, "test", Console(stderr=True, quiet=True)) as run:
         outcome = run_load(run, chosen, accept=accept)
         return LoadedBroker(settings, report.summarise(run, chosen, outcome), outcome)
+
+
+def reconciliation_rows(loaded: LoadedBroker, table: str, where: str = "true") -> list[tuple]:
+    """Rows of `results`, `differences` or `notes` of the reconciliation, sorted."""
+    with connect_delta() as connection:
+        place = f"{loaded.settings.lake}/reconciliation/{table}"
+        return connection.execute(f"select * from delta_scan('{place}') where {where} order by all").fetchall()
