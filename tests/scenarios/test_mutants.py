@@ -109,8 +109,8 @@ GROUPS = (
         Mutant(
             "the_best_guarantee_tier_is_called_the_worst",
             f"{CUSTOMERS}/int_repurchases_worst_by_customer.sql",
-            "case min(case guarantee_tier",
-            "case max(case guarantee_tier",
+            "case min(\n",
+            "case max(\n",
             "customers",
             "guarantee_tier",
         ),

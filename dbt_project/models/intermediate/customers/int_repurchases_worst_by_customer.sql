@@ -10,7 +10,14 @@ final as (
         business_date,
         min(guarantee_ratio) as minimum_guarantee_ratio,
         -- the tier comes from each contract's own lines, so the lowest ratio need not be the worst tier
-        case min(case guarantee_tier when 'disposal' then 1 when 'warning' then 2 when 'watch' then 3 when 'normal' then 4 end)
+        case min(
+            case guarantee_tier
+                when 'disposal' then 1
+                when 'warning' then 2
+                when 'watch' then 3
+                when 'normal' then 4
+            end
+        )
             when 1 then 'disposal'
             when 2 then 'warning'
             when 3 then 'watch'

@@ -29,7 +29,10 @@ incomes as (
         business_date,
         customer_id,
         business_line,
-        case business_code when 'repurchase_interest_paid' then 'repurchase_interest' else 'margin_interest' end as income_kind,
+        case business_code
+            when 'repurchase_interest_paid' then 'repurchase_interest'
+            else 'margin_interest'
+        end as income_kind,
         -amount_cny as gross_amount,
         -amount_cny as net_amount
     from cash_flows
