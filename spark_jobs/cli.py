@@ -360,6 +360,91 @@ def impact(
 
 
 @app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="port to listen on")] = 8360,
+    workers: Annotated[int, typer.Option(help="processes that answer", min=1, max=64)] = 1,
+) -> None:
+    """Answer questions over the published day by HTTP, by role and with an audit line each, until stopped."""
+    from serving.run import run
+
+    run(load_settings(), host, port, workers, console)
+
+
+api_key = typer.Typer(no_args_is_help=True, help="Keys of callers of `c360 serve`: make, list, revoke.")
+app.add_typer(api_key, name="api-key")
+
+
+@api_key.command("create")
+def create_api_key(
+    role: Annotated[str, typer.Option(help="a role of serving/roles.yml")],
+    branch: Annotated[str | None, typer.Option(help="branch_id, for roles that need one")] = None,
+    employee: Annotated[str | None, typer.Option(help="employee_id, for roles that need one")] = None,
+    scope: Annotated[list[str] | None, typer.Option(help="read, write, export or reveal; without it, read")] = None,
+    days: Annotated[int, typer.Option(help="how long it is valid")] = 90,
+    note: Annotated[str, typer.Option(help="whose it is")] = "",
+) -> None:
+    """Make a key and print it, once: only its hash is kept."""
+    from serving.run import api_keys
+
+    key, identity = api_keys(load_settings()).create(role, days, branch, employee, scope or ["read"], note)
+    errors.print(f"key {identity}, {role}, for {days} days; it cannot be shown again", markup=False)
+    print(key)
+
+
+@api_key.command("list")
+def list_api_keys(as_json: AsJson = False) -> None:
+    """Every key with its role, scopes and expiry, and never the key."""
+    from serving.run import api_keys, show_keys
+
+    found = api_keys(load_settings()).listed()
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        show_keys(found, console)
+
+
+@api_key.command("revoke")
+def revoke_api_key(
+    identity: Annotated[str, typer.Argument(metavar="ID", help="as c360 api-key list names it")],
+) -> None:
+    """Refuse a key from its next request on."""
+    from serving.run import api_keys
+
+    api_keys(load_settings()).revoke(identity)
+    console.print(f"key {identity} is revoked", markup=False)
+
+
+audit = typer.Typer(no_args_is_help=True, help="The log of who asked for whom: verify, export.")
+app.add_typer(audit, name="audit")
+
+
+@audit.command("verify")
+def verify_audit(as_json: AsJson = False) -> None:
+    """Check every line and seal of the log; ends with 3 when one was altered, dropped or put in."""
+    from serving.run import show_findings, verify_log
+
+    found = verify_log(load_settings())
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        show_findings(found, console)
+    raise typer.Exit(3 if any(one["state"] == "broken" for one in found) else 0)
+
+
+@audit.command("export")
+def export_audit(
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="first day, UTC")],
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="last day, UTC")],
+) -> None:
+    """Print the lines of days as JSON, one a line."""
+    from serving.audit import lines
+
+    for fields in lines(load_settings().audit, first.date(), last.date()):
+        print(json.dumps(fields, ensure_ascii=False))
+
+
+@app.command()
 def rollback(revision: Annotated[int, typer.Option(help="a kept revision; see c360 status")]) -> None:
     """Publish an earlier revision again, in one step."""
     from spark_jobs.lock import writer_lock

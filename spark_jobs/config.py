@@ -60,6 +60,15 @@ class Settings(BaseSettings):
     calendar_overrides: Path | None = Field(
         None, description="CSV calendar_date,is_trading_day for years the calendar lacks"
     )
+    serve_pool_size: int = Field(8, ge=1, le=200, description="connections of one process to PostgreSQL")
+    serve_timeout_seconds: int = Field(10, ge=1, le=600, description="longest time a request may take")
+    serve_body_bytes: int = Field(65536, ge=1024, description="largest body of a request")
+    serve_requests_per_minute: int = Field(600, ge=1, description="of one caller, in each process")
+    serve_lookups_per_day: int = Field(2000, ge=1, description="of one caller, in all processes together")
+    serve_export_rows_per_day: int = Field(200_000, ge=1, description="of one caller, in all processes together")
+    oidc_issuer: str = Field("", description="issuer of bearer tokens; empty: API keys only")
+    oidc_audience: str = Field("", description="audience a bearer token must name")
+    oidc_keys: str = Field("", description="file or https address of the issuer's public keys (JWKS)")
 
     @property
     def landing(self) -> Path:
@@ -72,6 +81,14 @@ class Settings(BaseSettings):
     @property
     def published(self) -> Path:
         return self.home / "published"
+
+    @property
+    def access(self) -> Path:
+        return self.home / "access"
+
+    @property
+    def audit(self) -> Path:
+        return self.home / "audit"
 
     @property
     def logs(self) -> Path:

@@ -19,8 +19,10 @@ NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 COMMANDS = typer.main.get_command(app).commands
 # A group's commands count under its name.
 ALL = {name: [command, *getattr(command, "commands", {}).values()] for name, command in COMMANDS.items()}
-# Read outside the settings: where they are, the two keys, and the jars, which a session needs before settings exist.
-OTHER_VARIABLES = {"C360_SETTINGS_FILE", "C360_SECRET_MASTER_KEY", "C360_SECRET_TOKEN_KEY", "C360_JARS"}
+# Read outside the settings: where they are, the two keys, a connection string, and the jars, which a session needs before settings exist.
+OTHER_VARIABLES = {
+    "C360_SETTINGS_FILE", "C360_SECRET_MASTER_KEY", "C360_SECRET_TOKEN_KEY", "C360_SECRET_POSTGRES", "C360_JARS",
+}  # fmt: skip
 
 _CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -119,7 +121,8 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def test_error_page_explains_exactly_the_codes_of_the_source() -> None:
-    sources = [*(PROJECT / "spark_jobs").rglob("*.py"), *(PROJECT / "scripts").glob("*.sh")]
+    python = [path for folder in ("spark_jobs", "serving") for path in (PROJECT / folder).rglob("*.py")]
+    sources = [*python, *(PROJECT / "scripts").glob("*.sh")]
     raised = {code for path in sources for code in _ERROR_CODE.findall(_read(path))}
     explained = re.findall(r"^\| (C360-\d{3}) \|", _read(PROJECT / "docs" / "errors.md"), re.MULTILINE)
     assert len(explained) == len(set(explained))

@@ -1,0 +1,64 @@
+"""What the command line does: start the processes, keep the keys, show the log."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from serving.access import load_access
+from serving.api_keys import ApiKeys
+from serving.audit import verify
+from serving.bearer import Bearers
+from spark_jobs.config import Settings
+from spark_jobs.ingest.vault import load_keys
+
+# Behind a load balancer that keeps connections for a minute, the server must not be the first to close.
+KEEP_ALIVE_SECONDS = 75
+STOP_SECONDS = 15
+
+
+def run(settings: Settings, host: str, port: int, workers: int, console: Console) -> None:
+    """Serve until stopped; requests under way are answered first. Faults of roles, keys and settings are told before anything listens."""
+    import uvicorn
+
+    access = load_access()
+    ApiKeys(settings.access, access).entries()
+    Bearers(settings, access)
+    load_keys(settings.vault, os.environ)
+    console.print(f"serving on http://{host}:{port}/v1 with {workers} processes", markup=False)
+    uvicorn.run(
+        "serving.app:create_app", factory=True, host=host, port=port, workers=workers, access_log=False, server_header=False,
+        log_level="warning", timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=STOP_SECONDS,
+    )  # fmt: skip
+
+
+def api_keys(settings: Settings) -> ApiKeys:
+    return ApiKeys(settings.access, load_access())
+
+
+def show_keys(found: list[dict[str, Any]], console: Console) -> None:
+    table = Table()
+    names = ("id", "role", "branch", "employee", "scopes", "expires_on", "is_revoked", "note")
+    for name in names:
+        table.add_column(name)
+    for entry in found:
+        table.add_row(*(", ".join(value) if isinstance(value, list) else str(value if value is not None else "")
+                        for value in (entry.get(name) for name in names)))  # fmt: skip
+    console.print(table)
+
+
+def verify_log(settings: Settings) -> list[dict[str, Any]]:
+    return [asdict(finding) for finding in verify(settings.audit, load_keys(settings.vault, os.environ))]
+
+
+def show_findings(found: list[dict[str, Any]], console: Console) -> None:
+    table = Table()
+    for name in ("file", "lines", "state", "line", "what"):
+        table.add_column(name)
+    for finding in found:
+        table.add_row(*(str(value if value is not None else "") for value in finding.values()))
+    console.print(table)

@@ -1,0 +1,491 @@
+"""What may be asked, once a caller is known: every question is checked, answered from one snapshot and written to the audit log.
+
+The routes of the API and the pages call these methods and add nothing to what a caller may see.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from serving.access import REVEALABLE, Access, load_access
+from serving.api_keys import ApiKeys
+from serving.audit import Audit, derived_key, seal_left
+from serving.bearer import Bearers
+from serving.callers import Caller
+from serving.limits import RateLimit
+from serving.overlay import OPENED_MINUTES, Overlay, Today, today
+from serving.paging import Pages
+from serving.problems import NotAllowed, NotFound, NotValid, ServingError
+from serving.store import Snapshot, Store, freshness, open_store
+from serving.work import open_work
+from spark_jobs.config import Settings
+from spark_jobs.errors import C360Error
+from spark_jobs.ingest.identity import canonical_phone
+from spark_jobs.ingest.vault import Vault, VaultError, load_keys, source_subject, token
+
+LOOKUP_BY = ("phone", "customer_number", "account")
+MOST_CANDIDATES = 20
+MOST_DAYS = 400
+PAGE = 100
+MOST_A_PAGE = 1000
+
+_CHOICE = ("customer_id", "customer_kind", "name_masked", "branch_name")
+_OPEN_ITEMS = (
+    "customer_id", "ipo_payment_due_date", "ipo_unpaid_amount", "ipo_short_amount", "next_option_expiry_date", "next_product_maturity_date",
+    "margin_tier", "minimum_maintenance_ratio", "maximum_option_risk_degree", "identity_expiry_date", "identity_expiry_days",
+    "risk_test_expiry_date", "risk_test_expiry_days", "is_risk_test_expired", "mismatched_holding_count", "open_complaint_count",
+)  # fmt: skip
+_ASSET_HISTORY = (
+    "as_of_date", "total_asset_amount", "net_asset_amount", "credit_debt_amount", "is_stale", "is_partial",
+)  # fmt: skip
+_LONG_DIGITS = re.compile(r"\d{7,}")
+
+_FIND = {
+    "phone": "select customer_id from mart_customer_profile where as_of_date = $as_of_date and mobile_phone_token = $value",
+    "customer_number": (
+        "select customer_id from mart_customer_profile where as_of_date = $as_of_date and customer_id = $value "
+        "union select customer_id from mart_customer_account where as_of_date = $as_of_date and client_number = $value"
+    ),
+    "account": "select customer_id from mart_customer_account where as_of_date = $as_of_date and account_id = $value",
+}
+
+
+@dataclass
+class Question:
+    """One question of one caller on one snapshot. facts: what the audit line says besides who and what."""
+
+    caller: Caller
+    route: str
+    snapshot: Snapshot
+    today: Today
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def columns(self, mart: str, of: Sequence[str] | None = None) -> list[str]:
+        """Columns of the mart the caller sees, of those named if any are. Raises NotAllowed where there are none."""
+        seen = [name for name in self.caller.role.columns.get(mart, ()) if of is None or name in of]
+        if not seen:
+            raise NotAllowed("the role sees no column of this")
+        return seen
+
+    def rows(
+        self, mart: str, where: str, parameters: Mapping[str, Any], columns: Sequence[str], tail: str = ""
+    ) -> list[dict[str, Any]]:
+        """Rows of the mart within the caller's rows. where and tail are ours; what a client sent is a parameter."""
+        statement = f"select {', '.join(columns)} from {mart} where {where} and {self.caller.role.rows[mart]} {tail}"
+        return self.snapshot.rows(statement, {**self.bound(), **parameters})
+
+    def bound(self) -> dict[str, Any]:
+        return {"as_of_date": self.snapshot.as_of_date, **self.caller.parameters(), **self.today.parameters()}
+
+    def answer(self, data: Any, **more: Any) -> dict[str, Any]:
+        """The envelope of every answer: which day, which revision, how fresh; all from this snapshot."""
+        return {
+            "as_of_date": self.snapshot.as_of_date,
+            "revision": self.snapshot.revision,
+            "freshness": freshness(self.snapshot),
+            "data": data,
+            **more,
+        }
+
+
+class Service:
+    """The questions. Open one a process; it is for several threads."""
+
+    def __init__(
+        self, settings: Settings, environment: Mapping[str, str] | None = None, store: Store | None = None
+    ) -> None:
+        environment = os.environ if environment is None else environment
+        self.settings = settings
+        self.access: Access = load_access()
+        self.api_keys = ApiKeys(settings.access, self.access)
+        self.bearers = Bearers(settings, self.access)
+        self.keys = load_keys(settings.vault, environment)
+        self.vault = Vault(settings.vault, self.keys)
+        self.store = store or open_store(settings, environment)
+        self.overlay = Overlay(open_work(settings, environment))
+        self.pages = Pages(derived_key(self.keys, "pages"))
+        self.rate = RateLimit(settings.serve_requests_per_minute)
+        seal_left(settings.audit, self.keys)
+        self.audit = Audit(settings.audit, self.keys)
+
+    def close(self) -> None:
+        self.audit.close()
+        self.store.close()
+        self.overlay.close()
+        self.vault.close()
+
+    @contextmanager
+    def asked(self, caller: Caller, route: str, **facts: Any) -> Iterator[Question]:
+        """Check, open a snapshot, let the question be answered, and write the audit line before the answer leaves.
+
+        facts: such as customer_id or purpose; never a value.
+        """
+        question: Question | None = None
+        try:
+            self.rate.take(caller.id)
+            caller.role.check(route, caller.scopes)
+            with self.store.snapshot() as snapshot:
+                now = self.overlay.of(caller.id, snapshot.as_of_date)
+                question = Question(caller, route, snapshot, now, dict(facts))
+                yield question
+        except C360Error as error:
+            self._write(caller, route, error.code, question.facts if question else facts)
+            raise
+        except Exception:
+            self._write(caller, route, "C360-599", question.facts if question else facts)
+            raise
+        self._write(caller, route, "answered", {**question.facts, "revision": question.snapshot.revision})
+
+    def _write(self, caller: Caller, route: str, outcome: str, facts: Mapping[str, Any], durable: bool = False) -> None:
+        self.audit.write(
+            durable=durable, caller=caller.id, role=caller.role.name, employee=caller.employee, route=route, outcome=outcome,
+            **facts,
+        )  # fmt: skip
+
+    def refused(self, route: str, error: ServingError) -> None:
+        """An audit line for who could not be known."""
+        self.audit.write(caller=None, role=None, employee=None, route=route, outcome=error.code)
+
+    # look-up
+
+    def look_up(self, caller: Caller, by: str, value: str, last_id_digits: str | None = None) -> dict[str, Any]:
+        """Customers behind a phone, a number of a customer or an account: one, a masked choice of several, or none.
+
+        last_id_digits narrow what was found; they find nothing themselves. For a role that opens by look-up the one customer of a phone, or
+        of anything with last_id_digits, may be seen for half an hour. Answers found: none, one, several; data: what may be shown to choose by.
+        """
+        if by not in LOOKUP_BY:
+            raise NotValid(f"by is none of {', '.join(LOOKUP_BY)}")
+        with self.asked(caller, "lookup", by=by, with_digits=last_id_digits is not None) as question:
+            self.overlay.use(caller.id, "look-ups", 1, self.settings.serve_lookups_per_day)
+            value = value.strip()
+            if by == "phone":
+                canonical = canonical_phone(value).canonical
+                value = token(self.keys, "phone", "", canonical) if canonical else ""
+            found = question.snapshot.rows(_FIND[by], {**question.bound(), "value": value})
+            customers = sorted({row["customer_id"] for row in found if row["customer_id"]})
+            if last_id_digits is not None:
+                customers = [one for one in customers if self._ends_with(question.snapshot, one, last_id_digits)]
+            rule = "true" if caller.role.opens_by_lookup else caller.role.rows["mart_customer_profile"]
+            columns = question.columns("mart_customer_profile", _CHOICE)
+            shown = question.snapshot.rows(
+                f"select {', '.join(columns)} from mart_customer_profile where as_of_date = $as_of_date "
+                f"and customer_id = any(cast($customers as varchar[])) and {rule} order by customer_id",
+                {**question.bound(), "customers": customers[:MOST_CANDIDATES]},
+            )
+            # Two customers of whom the caller may see one are two: which of them calls is not known.
+            kind = "none" if not shown else "one" if len(customers) == 1 else "several"
+            if kind == "one":
+                question.facts["customer_id"] = shown[0]["customer_id"]
+                if caller.role.opens_by_lookup and (by == "phone" or last_id_digits is not None):
+                    self.overlay.open(caller.id, shown[0]["customer_id"])
+                    question.facts["opened_minutes"] = OPENED_MINUTES
+            question.facts["found"] = kind
+            return question.answer(shown, found=kind)
+
+    def _ends_with(self, snapshot: Snapshot, customer_id: str, digits: str) -> bool:
+        """Whether the customer's document ends so. What the vault does not have, or no longer has, ends with nothing."""
+        try:
+            return self._clear(snapshot, customer_id, "identity").endswith(digits.strip().upper())
+        except (NotFound, VaultError) as error:
+            if isinstance(error, VaultError) and error.code not in ("C360-520", "C360-521"):
+                raise
+            return False
+
+    def _subjects(self, snapshot: Snapshot, customer_id: str) -> list[str]:
+        """Under whose data keys the customer's values may be: one client number of one counter each."""
+        rows = snapshot.rows(
+            "select distinct system_code, client_number from mart_customer_account where as_of_date = $as_of_date and customer_id = $customer "
+            "order by system_code, client_number",
+            {"as_of_date": snapshot.as_of_date, "customer": customer_id},
+        )
+        return [source_subject(row["system_code"], row["client_number"]) for row in rows]
+
+    def _clear(self, snapshot: Snapshot, customer_id: str, column: str) -> str:
+        """A personal value, decrypted. Raises NotFound for a customer without one, VaultError C360-520 or C360-521 as the vault does."""
+        personal_class, source = REVEALABLE[column]
+        rows = snapshot.rows(
+            f"select {source} from mart_customer_profile where as_of_date = $as_of_date and customer_id = $customer",
+            {"as_of_date": snapshot.as_of_date, "customer": customer_id},
+        )
+        if not rows or rows[0][source] is None:
+            raise NotFound("the customer has no such value")
+        missing = VaultError("C360-521", "the vault holds no such value", next_step="load the day the token came from")
+        for subject in self._subjects(snapshot, customer_id):
+            try:
+                return self.vault.reveal(subject, personal_class, rows[0][source])
+            except VaultError as error:
+                if error.code not in ("C360-520", "C360-521"):
+                    raise
+                # Erased is told before never stored: it is the answer that cannot change.
+                missing = error if error.code == "C360-520" else missing
+        raise missing
+
+    # one customer
+
+    def profile(self, caller: Caller, customer_id: str, purpose: str | None = None) -> dict[str, Any]:
+        """The profile of the published day, and beside it what was written since."""
+        with self.asked(caller, "profile", customer_id=customer_id, purpose=purpose) as question:
+            row = self._in_scope(question, customer_id, question.columns("mart_customer_profile"))
+            return question.answer(row, today=self._today(question, customer_id))
+
+    def _in_scope(self, question: Question, customer_id: str, columns: Sequence[str]) -> dict[str, Any]:
+        """The customer's profile on the published day. Raises NotFound, also where he is outside the caller's rows."""
+        condition = question.caller.role.rows.get("mart_customer_profile")
+        if condition is None:  # a role that reads commission and no profile: its rows are those of the mart it reads
+            return {}
+        found = question.rows(
+            "mart_customer_profile", "as_of_date = $as_of_date and customer_id = $customer", {"customer": customer_id}, columns
+        )  # fmt: skip
+        if not found:
+            raise NotFound("there is no such customer, or not among those you may see")
+        return found[0]
+
+    def _today(self, question: Question, customer_id: str) -> dict[str, Any]:
+        written = self.overlay.of_customer(
+            customer_id, self._phone(question.snapshot, customer_id), question.snapshot.as_of_date
+        )
+        words = [word["word"] for word in written["words"]]
+        claim = written["claim"]
+        return {
+            "last_word": words[0] if words else None,
+            "is_do_not_call": words[0] == "do_not_call" if words else None,
+            "has_marketing_consent": words[0] == "marketing_granted" if words else None,
+            "words": written["words"],
+            "calls": written["calls"],
+            "note_count": len(written["notes"]),
+            "claim": claim and self._claim(question.caller, claim),
+        }
+
+    @staticmethod
+    def _claim(caller: Caller, claim: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "state": claim["state"], "is_mine": claim["caller"] == caller.id, "employee": claim["employee"],
+            "version": claim["version"], "result": claim["result"],
+        }  # fmt: skip
+
+    @staticmethod
+    def _phone(snapshot: Snapshot, customer_id: str) -> str | None:
+        rows = snapshot.rows(
+            "select mobile_phone_token from mart_customer_profile where as_of_date = $as_of_date and customer_id = $customer",
+            {"as_of_date": snapshot.as_of_date, "customer": customer_id},
+        )
+        return rows[0]["mobile_phone_token"] if rows else None
+
+    def accounts(self, caller: Caller, customer_id: str) -> dict[str, Any]:
+        return self._of_customer(caller, "accounts", "mart_customer_account", customer_id, "business_line, account_id")
+
+    def holdings(self, caller: Caller, customer_id: str) -> dict[str, Any]:
+        order = "business_line, account_id, instrument_id, position_side"
+        return self._of_customer(caller, "holdings", "mart_customer_holding", customer_id, order)
+
+    def tags(self, caller: Caller, customer_id: str) -> dict[str, Any]:
+        return self._of_customer(caller, "tags", "mart_customer_tag", customer_id, "tag_name")
+
+    def _of_customer(self, caller: Caller, route: str, mart: str, customer_id: str, order: str) -> dict[str, Any]:
+        with self.asked(caller, route, customer_id=customer_id) as question:
+            self._in_scope(question, customer_id, ["customer_id"])
+            return question.answer(
+                question.rows(
+                    mart, "as_of_date = $as_of_date and customer_id = $customer", {"customer": customer_id},
+                    question.columns(mart), f"order by {order}",
+                )
+            )  # fmt: skip
+
+    def open_items(self, caller: Caller, customer_id: str) -> dict[str, Any]:
+        """What is due of a customer: payments, expiries, calls for margin, complaints."""
+        with self.asked(caller, "open_items", customer_id=customer_id) as question:
+            return question.answer(
+                self._in_scope(question, customer_id, question.columns("mart_customer_profile", _OPEN_ITEMS))
+            )
+
+    def asset_history(
+        self, caller: Caller, customer_id: str, first: date | None = None, last: date | None = None
+    ) -> dict[str, Any]:
+        """Assets of a customer on every published day of a span, oldest first."""
+        with self.asked(caller, "asset_history", customer_id=customer_id) as question:
+            self._in_scope(question, customer_id, ["customer_id"])
+            last = last or question.snapshot.as_of_date
+            where, parameters = (
+                "customer_id = $customer and as_of_date <= $last",
+                {"customer": customer_id, "last": last},
+            )
+            if first:
+                where, parameters = f"{where} and as_of_date >= $first", {**parameters, "first": first}
+            columns = question.columns("mart_customer_profile", _ASSET_HISTORY)
+            # His days are his, wherever he was kept on them: whether he may be seen was asked for the published day.
+            rows = question.snapshot.rows(
+                f"select {', '.join(columns)} from mart_customer_profile where {where} order by as_of_date desc limit {MOST_DAYS}",
+                parameters,
+            )
+            return question.answer(rows[::-1])
+
+    # lists
+
+    def lists(self, caller: Caller) -> dict[str, Any]:
+        """The lists of the day with how many calls of each are the caller's to make."""
+        with self.asked(caller, "lists") as question:
+            return question.answer(
+                question.rows(
+                    "mart_outbound_call",
+                    f"as_of_date = $as_of_date and is_call and {_STILL_ALLOWED}",
+                    {},
+                    [
+                        "list_name",
+                        "reason_code",
+                        "purpose",
+                        "priority",
+                        "min(due_time) as due_time",
+                        "count(*) as call_count",
+                    ],
+                    "group by list_name, reason_code, purpose, priority order by priority, list_name",
+                )
+            )
+
+    def list_calls(self, caller: Caller, name: str, limit: int = PAGE, page: str | None = None) -> dict[str, Any]:
+        """Calls of a list in the order they should be made, without those today's words forbid; each with who has it."""
+        with self.asked(caller, "list_calls", list=_named(name)) as question:
+            columns = question.columns("mart_outbound_call")
+            data, following = self._page(
+                question, "mart_outbound_call", f"as_of_date = $as_of_date and is_call and list_name = $list and {_STILL_ALLOWED}",
+                {"list": name}, columns, ("due_time", "customer_id"), limit, page,
+            )  # fmt: skip
+            claims = self.overlay.claims(question.snapshot.as_of_date)
+            for row in data:
+                claim = claims.get(row.get("customer_id"))
+                row["work"] = claim and self._claim(caller, claim)
+            return question.answer(data, next_page=following)
+
+    def list_suppressed(self, caller: Caller, name: str, limit: int = PAGE, page: str | None = None) -> dict[str, Any]:
+        """Who is on a list and not called, and why."""
+        with self.asked(caller, "list_suppressed", list=_named(name)) as question:
+            data, following = self._page(
+                question, "mart_outbound_suppressed", "as_of_date = $as_of_date and list_name = $list", {"list": name},
+                question.columns("mart_outbound_suppressed"), ("customer_id",), limit, page,
+            )  # fmt: skip
+            return question.answer(data, next_page=following)
+
+    def _page(
+        self, question: Question, mart: str, where: str, parameters: Mapping[str, Any], columns: Sequence[str],
+        key: Sequence[str], limit: int, page: str | None,
+    ) -> tuple[list[dict[str, Any]], str | None]:  # fmt: skip
+        """Up to `limit` rows after the page token, and the token of the next page. key: unique within where, never null."""
+        asked = hashlib.sha256(
+            repr((question.route, mart, where, sorted(parameters.items()), key)).encode()
+        ).hexdigest()
+        caller, revision = question.caller.id, question.snapshot.revision
+        parameters = dict(parameters)
+        if page:
+            last = self.pages.last(caller, asked, revision, page)
+            marks = [f"last_{place}" for place in range(len(key))]
+            where += f" and ({', '.join(key)}) > ({', '.join(f'${mark}' for mark in marks)})"
+            parameters |= dict(zip(marks, last, strict=True))
+        hidden = [name for name in key if name not in columns]
+        rows = question.rows(
+            mart, where, {**parameters, "limit": limit + 1}, [*columns, *hidden], f"order by {', '.join(key)} limit $limit"
+        )  # fmt: skip
+        shown = rows[:limit]
+        following = (
+            self.pages.token(caller, asked, revision, [shown[-1][name] for name in key]) if len(rows) > limit else None
+        )
+        question.facts["rows"] = len(shown)
+        return [{name: row[name] for name in columns} for row in shown], following
+
+    # commission
+
+    def commission_customer(
+        self, caller: Caller, customer_id: str, first: date | None = None, last: date | None = None
+    ) -> dict[str, Any]:
+        """Commission of a customer by trade date and business line, oldest first."""
+        with self.asked(caller, "commission_customer", customer_id=customer_id) as question:
+            self._in_scope(question, customer_id, ["customer_id"])
+            last = last or question.snapshot.as_of_date
+            where, parameters = (
+                "customer_id = $customer and business_date <= $last",
+                {"customer": customer_id, "last": last},
+            )
+            if first:
+                where, parameters = f"{where} and business_date >= $first", {**parameters, "first": first}
+            columns = question.columns("mart_commission_customer_day")
+            rows = question.rows(
+                "mart_commission_customer_day", where, parameters, columns,
+                f"order by business_date desc, business_line limit {MOST_A_PAGE}",
+            )  # fmt: skip
+            return question.answer(rows[::-1])
+
+    def commission_employees(
+        self, caller: Caller, month: str | None = None, limit: int = PAGE, page: str | None = None
+    ) -> dict[str, Any]:
+        """What is attributed to each employee in a month; without one, the month of the published day."""
+        return self._commission_month(
+            caller, "commission_employees", "mart_commission_employee_month", "employee_id", month, limit, page
+        )
+
+    def commission_branches(
+        self, caller: Caller, month: str | None = None, limit: int = PAGE, page: str | None = None
+    ) -> dict[str, Any]:
+        """Commission of each branch in a month; without one, the month of the published day."""
+        return self._commission_month(
+            caller, "commission_branches", "mart_commission_branch_month", "branch_id", month, limit, page
+        )
+
+    def _commission_month(
+        self, caller: Caller, route: str, mart: str, key: str, month: str | None, limit: int, page: str | None
+    ) -> dict[str, Any]:
+        with self.asked(caller, route) as question:
+            month = month or question.snapshot.as_of_date.strftime("%Y-%m")
+            data, following = self._page(
+                question,
+                mart,
+                "commission_month = $month",
+                {"month": month},
+                question.columns(mart),
+                (key,),
+                limit,
+                page,
+            )
+            return question.answer(data, next_page=following)
+
+    # the store itself
+
+    def status(self, caller: Caller) -> dict[str, Any]:
+        """Which days are published and in which revision, newest first."""
+        with self.asked(caller, "status") as question:
+            days = question.snapshot.rows(
+                f"select business_date, revision from publication order by business_date desc limit {MOST_DAYS}"
+            )
+            return question.answer(days)
+
+    def is_ready(self) -> bool:
+        """Whether a question could be answered now."""
+        with self.store.snapshot() as snapshot:
+            return bool(snapshot.rows("select 1 as one"))
+
+
+# What a phone said today: no call at all but those the firm must make, or none that sells.
+_STILL_ALLOWED = (
+    "(purpose = 'mandatory' or mobile_phone_token <> all(cast($silenced as varchar[]))) "
+    "and (purpose <> 'marketing' or mobile_phone_token <> all(cast($refused as varchar[])))"
+)
+
+
+def _named(name: str) -> str:
+    """The name for the audit log: a list has one of a few words, and nothing else is written there."""
+    return name if re.fullmatch(r"[a-z][a-z_]{0,40}", name) else "?"
+
+
+def check_words(text: str) -> str:
+    """A reason or note of a person: no number long enough to be somebody's. Raises NotValid."""
+    if _LONG_DIGITS.search(text):
+        raise NotValid("the text holds a long number", "leave out numbers of documents, phones and accounts")
+    return text
+
+
+__all__ = ["LOOKUP_BY", "MOST_A_PAGE", "PAGE", "Question", "Service", "check_words", "today"]

@@ -1,0 +1,235 @@
+"""The published marts behind one small reader, whichever store they are in.
+
+A snapshot is one revision from the first row a request reads to the last. The statements are a subset that DuckDB and PostgreSQL share;
+parameters are `$names` and always bound.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import duckdb
+
+from serving.problems import NotAvailable
+from spark_jobs.config import Settings
+
+POSTGRES_VARIABLE = "C360_SECRET_POSTGRES"
+POOL_WAIT_SECONDS = 2
+_WATCH_SECONDS = 0.2
+BLOCKS = ("normal", "credit", "option", "fund")
+
+_PARAMETER = re.compile(r"\$(\w+)")
+_FRESHNESS = f"""
+select {", ".join(f"{block}_as_of_date" for block in BLOCKS)}, is_stale, is_partial
+from mart_customer_profile
+where as_of_date = $as_of_date
+limit 1
+"""
+
+
+class Snapshot(Protocol):
+    """One revision for one request. as_of_date: its last business date."""
+
+    revision: int
+    as_of_date: date
+
+    def rows(self, statement: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Rows as dictionaries; parameters the statement does not name are left out."""
+
+
+class Store(Protocol):
+    def snapshot(self) -> Any:
+        """A context manager that gives a Snapshot. Raises NotAvailable when there is none to read."""
+
+    def close(self) -> None: ...
+
+
+def open_store(settings: Settings, environment: Mapping[str, str]) -> Store:
+    """PostgreSQL where its connection string is given, else the published DuckDB file."""
+    if conninfo := environment.get(POSTGRES_VARIABLE):
+        return PostgresStore(conninfo, settings.serve_pool_size, settings.serve_timeout_seconds)
+    return EmbeddedStore(settings.published, settings.serve_timeout_seconds)
+
+
+def freshness(snapshot: Snapshot) -> dict[str, Any]:
+    """How old each block of the revision is. A feed that is late is late for every customer, so one row speaks for all."""
+    found = snapshot.rows(_FRESHNESS, {"as_of_date": snapshot.as_of_date})
+    row = found[0] if found else dict.fromkeys([f"{block}_as_of_date" for block in BLOCKS])
+    return {
+        "blocks": {block: row[f"{block}_as_of_date"] for block in BLOCKS},
+        "is_stale": row.get("is_stale"),
+        "is_partial": row.get("is_partial"),
+    }
+
+
+def _used(statement: str, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Only what the statement names: DuckDB refuses the others."""
+    return {name: (parameters or {})[name] for name in _names(statement)}
+
+
+@lru_cache(maxsize=512)
+def _names(statement: str) -> frozenset[str]:
+    return frozenset(_PARAMETER.findall(statement))
+
+
+@dataclass
+class _DuckSnapshot:
+    revision: int
+    as_of_date: date
+    connection: duckdb.DuckDBPyConnection
+
+    def rows(self, statement: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        try:
+            cursor = self.connection.execute(statement, _used(statement, parameters))
+            names = [column[0] for column in cursor.description or []]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        except duckdb.InterruptException:
+            raise NotAvailable("the answer took too long and was stopped", "ask for less at once") from None
+
+
+class EmbeddedStore:
+    """The DuckDB file the pointer names. A request keeps the file it started with; the next one sees a new pointer."""
+
+    def __init__(self, published: Path, timeout_seconds: float) -> None:
+        self._published, self._lock = published, threading.Lock()
+        self._stamp: tuple[int, int] | None = None
+        self._open: tuple[int, date, duckdb.DuckDBPyConnection] | None = None
+        self._deadlines: dict[duckdb.DuckDBPyConnection, float] = {}
+        self._timeout, self._is_closed = timeout_seconds, threading.Event()
+        threading.Thread(target=self._watch, daemon=True, name="deadlines").start()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[_DuckSnapshot]:
+        revision, as_of_date, database = self._current()
+        # A cursor is a connection of its own to the same file, and keeps it open after the pointer has moved on.
+        with database.cursor() as connection:
+            self._deadlines[connection] = time.monotonic() + self._timeout
+            try:
+                yield _DuckSnapshot(revision, as_of_date, connection)
+            finally:
+                del self._deadlines[connection]
+
+    def _watch(self) -> None:
+        """Stop what takes too long: DuckDB has no limit of its own."""
+        while not self._is_closed.wait(_WATCH_SECONDS):
+            late = time.monotonic()
+            for connection, deadline in list(self._deadlines.items()):
+                if late > deadline:
+                    connection.interrupt()
+
+    def _current(self) -> tuple[int, date, duckdb.DuckDBPyConnection]:
+        from spark_jobs.publish.duckdb_store import current
+
+        with self._lock:
+            try:
+                found = os.stat(self._published / "current.json")
+                stamp = (found.st_ino, found.st_mtime_ns)
+                if self._open is None or stamp != self._stamp:
+                    now = current(self._published)
+                    database = duckdb.connect(str(now.file), read_only=True)
+                    # Many short questions at once: each gains more from a core of its own than from several.
+                    database.execute("set threads = 1")
+                    self._open, self._stamp = (now.revision, now.as_of_date, database), stamp
+            except (OSError, AttributeError, ValueError, KeyError, duckdb.Error):
+                if self._open is None:
+                    raise NotAvailable("nothing has been published yet, or it cannot be read", "c360 status") from None
+            return self._open
+
+    def close(self) -> None:
+        self._is_closed.set()
+        with self._lock:
+            if self._open:
+                self._open[2].close()
+            self._open = self._stamp = None
+
+
+@dataclass
+class _PostgresSnapshot:
+    revision: int
+    as_of_date: date
+    connection: Any
+
+    def rows(self, statement: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        import psycopg
+
+        try:
+            return self.connection.execute(for_psycopg(statement), _used(statement, parameters)).fetchall()
+        except psycopg.errors.QueryCanceled:
+            raise NotAvailable("the answer took too long and was stopped", "ask for less at once") from None
+        except psycopg.OperationalError:
+            raise NotAvailable("the store was lost while it answered") from None
+
+
+@lru_cache(maxsize=512)
+def for_psycopg(statement: str) -> str:
+    """The statement with psycopg's names for its parameters."""
+    return _PARAMETER.sub(r"%(\1)s", statement.replace("%", "%%"))
+
+
+class PostgresStore:
+    """Schema `c360`: one view a mart, and `served` with the revision in force. A request is one read-only transaction that sees one state."""
+
+    def __init__(self, conninfo: str, pool_size: int, timeout_seconds: int) -> None:
+        from psycopg import IsolationLevel
+        from psycopg.rows import dict_row
+        from psycopg_pool import ConnectionPool
+
+        def configure(connection: Any) -> None:
+            connection.isolation_level = IsolationLevel.REPEATABLE_READ
+            connection.read_only = True
+            connection.row_factory = dict_row
+
+        self._pool = ConnectionPool(
+            conninfo,
+            kwargs={
+                "options": f"-c statement_timeout={timeout_seconds}s -c search_path=c360",
+                "connect_timeout": POOL_WAIT_SECONDS,
+            },
+            min_size=1,
+            max_size=pool_size,
+            timeout=POOL_WAIT_SECONDS,
+            max_waiting=pool_size * 8,
+            reconnect_timeout=30,
+            configure=configure,
+            check=ConnectionPool.check_connection,
+            open=False,
+        )
+        # The server may start before its store: requests say so until the store is there.
+        self._pool.open(wait=False)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[_PostgresSnapshot]:
+        import psycopg
+        from psycopg_pool import PoolTimeout, TooManyRequests
+
+        try:
+            connection = self._pool.getconn()
+        except (PoolTimeout, TooManyRequests):
+            raise NotAvailable("the store has no free connection") from None
+        try:
+            try:
+                served = connection.execute("select revision, as_of_date from served").fetchone()
+            except psycopg.errors.UndefinedTable:
+                served = None
+            except psycopg.OperationalError:
+                raise NotAvailable("the store cannot be reached") from None
+            if served is None:
+                raise NotAvailable("nothing has been published yet", "c360 status")
+            yield _PostgresSnapshot(served["revision"], served["as_of_date"], connection)
+        finally:
+            if not connection.closed:
+                connection.rollback()
+            self._pool.putconn(connection)
+
+    def close(self) -> None:
+        self._pool.close(timeout=5)

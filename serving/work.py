@@ -1,0 +1,192 @@
+"""Where what people write is kept: SQLite beside the published file, or schema `c360_work` of the serving PostgreSQL.
+
+Statements are a subset both share, with `$names`. Dates and times are ISO texts in UTC, `…_date` is the day in China.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from serving.problems import NotAvailable
+from serving.store import POOL_WAIT_SECONDS, POSTGRES_VARIABLE, for_psycopg
+from spark_jobs.config import Settings
+
+BUSY_SECONDS = 4
+
+SCHEMA = (
+    # who may see a customer outside his queue, because a look-up found that one customer
+    "create table if not exists opened (caller text, customer_id text, until_at text not null, primary key (caller, customer_id))",
+    "create table if not exists usage (caller text, used_date text, what text, amount bigint not null, primary key (caller, used_date, what))",
+    # one call a customer: whichever list it stands on, one seat has it. state: claimed, done
+    "create table if not exists call_claim (as_of_date text, customer_id text, list_name text not null, caller text not null, employee text, "
+    "version integer not null, state text not null, result text, changed_at text not null, primary key (as_of_date, customer_id))",
+    "create table if not exists call_made (call_id text primary key, customer_id text not null, mobile_phone_token text not null, "
+    "direction text not null, result text not null, made_date text not null, made_at text not null, employee text)",
+    # word: marketing_granted, marketing_refused, do_not_call
+    "create table if not exists phone_word (word_id text primary key, customer_id text not null, mobile_phone_token text not null, "
+    "word text not null, recorded_date text not null, recorded_at text not null, employee text)",
+    # sealed under the data key of the customer's client number, so that erasing the customer erases it
+    "create table if not exists call_note (note_id text primary key, customer_id text not null, subject text not null, sealed text not null, "
+    "written_date text not null, written_at text not null, employee text)",
+    "create index if not exists call_made_by_date on call_made (made_date)",
+    "create index if not exists phone_word_by_date on phone_word (recorded_date)",
+    "create index if not exists call_note_by_customer on call_note (customer_id, written_date)",
+)
+
+
+class Transaction(Protocol):
+    def rows(self, statement: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]: ...
+
+    def change(self, statement: str, parameters: Mapping[str, Any]) -> int:
+        """How many rows it changed."""
+
+
+class WorkStore(Protocol):
+    def reading(self) -> Any:
+        """A context manager that gives a Transaction for questions only."""
+
+    def writing(self) -> Any:
+        """A context manager that gives a Transaction: all of it is kept when it ends, or nothing."""
+
+    def close(self) -> None: ...
+
+
+def open_work(settings: Settings, environment: Mapping[str, str]) -> WorkStore:
+    if conninfo := environment.get(POSTGRES_VARIABLE):
+        return PostgresWork(conninfo, settings.serve_pool_size, settings.serve_timeout_seconds)
+    return EmbeddedWork(settings.home / "serving")
+
+
+class _SqliteTransaction:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def rows(self, statement: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        cursor = self._connection.execute(statement, parameters)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def change(self, statement: str, parameters: Mapping[str, Any]) -> int:
+        return self._connection.execute(statement, parameters).rowcount
+
+
+class EmbeddedWork:
+    """One SQLite file in WAL mode, for all processes of one machine; a connection a thread."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._file, self._local = folder / "work.sqlite", threading.local()
+        self._all: list[sqlite3.Connection] = []
+        os.close(os.open(self._file, os.O_CREAT | os.O_RDWR, 0o600))
+        with self.writing() as transaction:
+            for statement in SCHEMA:
+                transaction.change(statement, {})
+
+    def _connection(self) -> sqlite3.Connection:
+        if (found := getattr(self._local, "connection", None)) is None:
+            found = sqlite3.connect(self._file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            # full: a call that was answered as kept survives a power cut
+            for setting in ("journal_mode=wal", "synchronous=full", "secure_delete=on"):
+                found.execute(f"pragma {setting}")
+            self._local.connection = found
+            self._all.append(found)
+        return found
+
+    @contextmanager
+    def reading(self) -> Iterator[_SqliteTransaction]:
+        with self._transaction("deferred") as transaction:
+            yield transaction
+
+    @contextmanager
+    def writing(self) -> Iterator[_SqliteTransaction]:
+        with self._transaction("immediate") as transaction:
+            yield transaction
+
+    @contextmanager
+    def _transaction(self, kind: str) -> Iterator[_SqliteTransaction]:
+        try:
+            connection = self._connection()
+            connection.execute(f"begin {kind}")
+            try:
+                yield _SqliteTransaction(connection)
+                connection.execute("commit")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("rollback")
+                raise
+        except sqlite3.Error as error:
+            raise NotAvailable(f"what people write cannot be read or kept: {type(error).__name__}") from None
+
+    def close(self) -> None:
+        for connection in self._all:
+            connection.close()
+        self._all.clear()
+        self._local = threading.local()
+
+
+class _PostgresTransaction:
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def rows(self, statement: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return self._connection.execute(for_psycopg(statement), parameters).fetchall()
+
+    def change(self, statement: str, parameters: Mapping[str, Any]) -> int:
+        return self._connection.execute(for_psycopg(statement), parameters).rowcount
+
+
+class PostgresWork:
+    """Schema `c360_work`, made at the first use. Serialised by row locks and primary keys, at READ COMMITTED."""
+
+    def __init__(self, conninfo: str, pool_size: int, timeout_seconds: int) -> None:
+        from psycopg.rows import dict_row
+        from psycopg_pool import ConnectionPool
+
+        options = f"-c statement_timeout={timeout_seconds}s -c search_path=c360_work"
+        self._pool = ConnectionPool(
+            conninfo,
+            kwargs={"options": options, "row_factory": dict_row, "connect_timeout": POOL_WAIT_SECONDS},
+            min_size=1,
+            max_size=pool_size,
+            timeout=POOL_WAIT_SECONDS,
+            max_waiting=pool_size * 8,
+            reconnect_timeout=30,
+            check=ConnectionPool.check_connection,
+            open=False,
+        )
+        self._is_made, self._lock = False, threading.Lock()
+        self._pool.open(wait=False)
+
+    def _make(self, connection: Any) -> None:
+        with self._lock:
+            if not self._is_made:
+                # Two processes may start at once; the lock ends with the transaction.
+                connection.execute("select pg_advisory_xact_lock(hashtext('c360_work'))")
+                connection.execute("create schema if not exists c360_work")
+                for statement in SCHEMA:
+                    connection.execute(statement)
+                connection.commit()
+                self._is_made = True
+
+    @contextmanager
+    def writing(self) -> Iterator[_PostgresTransaction]:
+        import psycopg
+        from psycopg_pool import PoolTimeout, TooManyRequests
+
+        try:
+            with self._pool.connection() as connection:
+                self._make(connection)
+                yield _PostgresTransaction(connection)
+        except (PoolTimeout, TooManyRequests, psycopg.OperationalError) as error:
+            raise NotAvailable(f"what people write cannot be read or kept: {type(error).__name__}") from None
+
+    reading = writing
+
+    def close(self) -> None:
+        self._pool.close(timeout=5)

@@ -1,0 +1,225 @@
+"""A small published day without Spark: every mart with the dictionary's columns and types, and a vault that holds what its tokens stand for.
+
+48 persons, an institution and a product in four branches; two persons share a phone, one has none, one customer is erased from the vault.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from spark_jobs.ingest.identity import canonical_identity
+from spark_jobs.ingest.vault import Keys, Vault, load_keys, source_subject, token
+from spark_jobs.publish.dictionary import Entry, read_dictionary
+
+DAY = date(2026, 9, 30)
+DAYS = [DAY - timedelta(days=1), DAY]
+BRANCHES = ["B001", "B002", "B003", "B004"]
+PERSONS = 48
+LISTS = {
+    "margin_call": ("R02", "mandatory", 2, "14:00"),
+    "first_call_back": ("R09", "service", 9, "18:00"),
+    "dormant": ("R13", "marketing", 13, "20:00"),
+}
+SHARED_PHONE = "13800000001"
+
+ENTRIES = read_dictionary()
+_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+
+
+@dataclass(frozen=True)
+class Person:
+    """An invented customer; phone and identity are what the vault holds."""
+
+    number: int
+    customer_id: str
+    kind: str
+    branch: str
+    employee: str
+    phone: str | None
+    identity: str
+    client_number: str
+    account_id: str
+    list_name: str
+
+
+def people() -> list[Person]:
+    found = []
+    for number in range(1, PERSONS + 3):
+        body = f"110101{1960 + number % 40}{1 + number % 12:02d}{1 + number % 28:02d}{number:03d}"
+        check = "10X98765432"[sum(int(digit) * weight for digit, weight in zip(body, _WEIGHTS, strict=True)) % 11]
+        kind = "institution" if number == PERSONS + 1 else "product" if number == PERSONS + 2 else "person"
+        phone = SHARED_PHONE if number in (1, 2) else None if number == 3 or kind != "person" else f"139{number:08d}"
+        found.append(
+            Person(
+                number=number,
+                customer_id=f"C{number:09d}",
+                kind=kind,
+                branch=BRANCHES[number % 4],
+                employee=f"E{number % 8:03d}",
+                phone=phone,
+                identity=body + check,
+                client_number=f"88{number:06d}",
+                account_id=f"10{number:08d}",
+                list_name=list(LISTS)[number % 3],
+            )
+        )
+    return found
+
+
+PEOPLE = people()
+ERASED = PEOPLE[9]
+
+
+def build_home(home: Path, revision: int = 1, shift: int = 0, day: date = DAY) -> Path:
+    """A home with one published revision. shift: added to every customer's cash, so that revisions can be told apart."""
+    keys = load_keys(home / "vault", {})
+    vault = Vault(home / "vault", keys)
+    vault.store(_values(keys))
+    vault.destroy([source_subject("NOR", ERASED.client_number)])
+    vault.close()
+    publish(home, keys, revision, shift, day)
+    return home
+
+
+def _values(keys: Keys) -> list[tuple[str, str, str, str]]:
+    found = []
+    for person in PEOPLE:
+        subject = source_subject("NOR", person.client_number)
+        found.append((subject, "identity", identity_token(keys, person), person.identity))
+        if person.phone:
+            found.append((subject, "phone", token(keys, "phone", "", person.phone), person.phone))
+    return found
+
+
+def identity_token(keys: Keys, person: Person) -> str:
+    return token(keys, "identity", "resident_id", person.identity)
+
+
+def publish(home: Path, keys: Keys, revision: int, shift: int = 0, day: date = DAY) -> None:
+    """Write a revision beside those that are there, and point at it as a publication does."""
+    folder = home / "published" / "revisions"
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"{revision:06d}.duckdb.part"
+    with duckdb.connect(str(part)) as database:
+        fill(database, keys, revision, shift, day)
+    part.rename(folder / f"{revision:06d}.duckdb")
+    pointer = home / "published" / "current.json"
+    values = {"revision": revision, "file": f"revisions/{revision:06d}.duckdb", "as_of_date": day.isoformat()}
+    draft = pointer.with_name("current.json.part")
+    draft.write_text(json.dumps(values))
+    draft.replace(pointer)
+
+
+def fill(database: Any, keys: Keys, revision: int, shift: int = 0, day: date = DAY) -> None:
+    """The marts of a revision, into DuckDB or, with the same statements, another store."""
+    rows = mart_rows(keys, shift, day)
+    for mart in dict.fromkeys(entry.mart for entry in ENTRIES):
+        entries = [entry for entry in ENTRIES if entry.mart == mart]
+        database.execute(f"create table {mart} ({', '.join(f'{one.column} {_type(one)}' for one in entries)})")
+        for row in rows[mart]:
+            values = ", ".join(_literal(row.get(one.column, _default(one))) for one in entries)
+            database.execute(f"insert into {mart} values ({values})")
+    database.execute("create table publication (business_date date, revision int)")
+    for one in (day - timedelta(days=1), day):
+        database.execute(f"insert into publication values ('{one}', {revision})")
+
+
+def _type(entry: Entry) -> str:
+    return {"string": "varchar"}.get(entry.data_type, entry.data_type)
+
+
+def _literal(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool | int | Decimal):
+        return str(value).lower()
+    escaped = str(value).replace("'", "''")
+    return f"'{escaped}'"
+
+
+def _default(entry: Entry) -> Any:
+    """What stands in a column this builder has nothing to say about."""
+    if entry.default == "null":
+        return None
+    if entry.data_type == "boolean":
+        return False
+    if entry.data_type == "date":
+        return DAY
+    return "known" if entry.data_type == "string" else 0
+
+
+def mart_rows(keys: Keys, shift: int = 0, day: date = DAY) -> dict[str, list[dict[str, Any]]]:
+    rows: dict[str, list[dict[str, Any]]] = {entry.mart: [] for entry in ENTRIES}
+    for person in PEOPLE:
+        for one in (day - timedelta(days=1), day):
+            rows["mart_customer_profile"].append(_profile(keys, person, one, day, shift))
+        common = {"customer_id": person.customer_id, "as_of_date": day, "account_id": person.account_id}
+        rows["mart_customer_account"].append(
+            common | {"business_line": "normal", "system_code": "NOR", "client_number": person.client_number, "branch_id": person.branch,
+                      "account_status": "active", "cash_amount": Decimal(1000 * person.number + shift), "block_as_of_date": day}
+        )  # fmt: skip
+        rows["mart_customer_holding"].append(
+            common | {"business_line": "normal", "instrument_id": "600000", "instrument_name": "浦发银行", "position_side": "long",
+                      "quantity": Decimal("100.00"), "price": Decimal("8.1200"), "currency_code": "CNY", "market_value_amount": Decimal("812.00")}
+        )  # fmt: skip
+        rows["mart_customer_tag"].append(
+            {"customer_id": person.customer_id, "as_of_date": day, "tag_name": "trades_etf", "first_date": day, "last_date": day,
+             "is_current_month": True}
+        )  # fmt: skip
+        rows["mart_commission_customer_day"].append(
+            {"business_date": day, "customer_id": person.customer_id, "business_line": "normal", "trade_count": 2,
+             "turnover_amount": Decimal("10000.00"), "gross_commission_amount": Decimal("5.00"), "net_commission_amount": Decimal("3.10")}
+        )  # fmt: skip
+        _outbound(rows, keys, person, day)
+    month = day.strftime("%Y-%m")
+    for place in range(8):
+        rows["mart_commission_employee_month"].append(
+            {"commission_month": month, "as_of_date": day, "employee_id": f"E{place:03d}", "employee_name_masked": "李**",
+             "branch_id": BRANCHES[place % 4], "net_commission_amount": Decimal("18.60")}
+        )  # fmt: skip
+    for branch in BRANCHES:
+        rows["mart_commission_branch_month"].append(
+            {"commission_month": month, "as_of_date": day, "branch_id": branch, "branch_name": f"营业部{branch}",
+             "net_commission_amount": Decimal("37.20"), "account_branch_net_commission_amount": Decimal("37.20")}
+        )  # fmt: skip
+    return rows
+
+
+def _profile(keys: Keys, person: Person, one: date, day: date, shift: int) -> dict[str, Any]:
+    identity = canonical_identity("resident_id", person.identity, day)
+    cash = Decimal(1000 * person.number + shift)
+    return {
+        "customer_id": person.customer_id, "as_of_date": one, "customer_kind": person.kind, "name_masked": "王**",
+        "identity_kind": "resident_id", "identity_masked": identity.masked, "identity_token": identity_token(keys, person),
+        "mobile_phone_masked": person.phone and f"{person.phone[:3]}****{person.phone[-4:]}",
+        "mobile_phone_token": person.phone and token(keys, "phone", "", person.phone),
+        "branch_id": person.branch, "branch_name": f"营业部{person.branch}", "region_name": "华东",
+        "main_staff_employee_id": person.employee, "main_staff_name_masked": "李**", "cash_amount": cash, "total_asset_amount": cash,
+        "net_asset_amount": cash, "customer_status": "active", "has_marketing_consent": True, "life_cycle": "mature",
+        "normal_as_of_date": one, "credit_as_of_date": one, "option_as_of_date": one - timedelta(days=1), "fund_as_of_date": None,
+        "is_stale": True, "is_partial": True,
+    }  # fmt: skip
+
+
+def _outbound(rows: dict[str, list[dict[str, Any]]], keys: Keys, person: Person, day: date) -> None:
+    code, purpose, priority, due = LISTS[person.list_name]
+    if person.phone is None:
+        rows["mart_outbound_suppressed"].append(
+            {"as_of_date": day, "customer_id": person.customer_id, "list_name": person.list_name, "reason_code": code, "purpose": purpose,
+             "suppressed_by": "no_phone"}
+        )  # fmt: skip
+        return
+    rows["mart_outbound_call"].append(
+        {"as_of_date": day, "customer_id": person.customer_id, "list_name": person.list_name, "reason_code": code, "purpose": purpose,
+         "priority": priority, "is_call": True, "call_date": day + timedelta(days=1), "due_time": due, "call_channel": "human",
+         "script_id": f"S{priority:02d}", "reason_text": "margin_tier=call", "branch_id": person.branch,
+         "main_staff_employee_id": person.employee, "mobile_phone_token": token(keys, "phone", "", person.phone),
+         "mobile_phone_masked": f"{person.phone[:3]}****{person.phone[-4:]}"}
+    )  # fmt: skip
