@@ -37,6 +37,7 @@ ROUTES: dict[str, Route] = {
     "lists": Route(("mart_outbound_call",)),
     "list_calls": Route(("mart_outbound_call",)),
     "list_suppressed": Route(("mart_outbound_suppressed",)),
+    "notes": Route(("mart_customer_profile",)),
     "work": Route(("mart_outbound_call",), "write"),
     "commission_customer": Route(("mart_commission_customer_day",)),
     "commission_employees": Route(("mart_commission_employee_month",)),

@@ -146,8 +146,8 @@ class Overlay:
         with self._store.writing() as work:
             _keep_word(work, customer_id, phone, word, employee)
 
-    def note(self, customer_id: str, subject: str, sealed: str, employee: str | None) -> str:
-        bound = {"note": secrets.token_hex(8), "customer": customer_id, "subject": subject, "sealed": sealed,
+    def note(self, note: str, customer_id: str, subject: str, sealed: str, employee: str | None) -> None:
+        bound = {"note": note, "customer": customer_id, "subject": subject, "sealed": sealed,
                  "day": today().isoformat(), "at": _stamp(now()), "employee": employee}  # fmt: skip
         with self._store.writing() as work:
             work.change(
@@ -155,7 +155,6 @@ class Overlay:
                 "values ($note, $customer, $subject, $sealed, $day, $at, $employee)",
                 bound,
             )
-        return bound["note"]
 
     def of_customer(self, customer_id: str, phone: str | None, as_of_date: date) -> dict[str, Any]:
         """What was written of one customer and his phone since the published day; notes are still sealed. Newest first."""

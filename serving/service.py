@@ -20,7 +20,7 @@ from serving.audit import Audit, derived_key, seal_left
 from serving.bearer import Bearers
 from serving.callers import Caller
 from serving.limits import RateLimit
-from serving.overlay import OPENED_MINUTES, Overlay, Today, today
+from serving.overlay import OPENED_MINUTES, Overlay, Today
 from serving.paging import Pages
 from serving.problems import NotAllowed, NotFound, NotValid, ServingError
 from serving.store import Snapshot, Store, freshness, open_store
@@ -45,7 +45,6 @@ _OPEN_ITEMS = (
 _ASSET_HISTORY = (
     "as_of_date", "total_asset_amount", "net_asset_amount", "credit_debt_amount", "is_stale", "is_partial",
 )  # fmt: skip
-_LONG_DIGITS = re.compile(r"\d{7,}")
 
 _FIND = {
     "phone": "select customer_id from mart_customer_profile where as_of_date = $as_of_date and mobile_phone_token = $value",
@@ -136,14 +135,14 @@ class Service:
                 question = Question(caller, route, snapshot, now, dict(facts))
                 yield question
         except C360Error as error:
-            self._write(caller, route, error.code, question.facts if question else facts)
+            self.write(caller, route, error.code, question.facts if question else facts)
             raise
         except Exception:
-            self._write(caller, route, "C360-599", question.facts if question else facts)
+            self.write(caller, route, "C360-599", question.facts if question else facts)
             raise
-        self._write(caller, route, "answered", {**question.facts, "revision": question.snapshot.revision})
+        self.write(caller, route, "answered", {**question.facts, "revision": question.snapshot.revision})
 
-    def _write(self, caller: Caller, route: str, outcome: str, facts: Mapping[str, Any], durable: bool = False) -> None:
+    def write(self, caller: Caller, route: str, outcome: str, facts: Mapping[str, Any], durable: bool = False) -> None:
         self.audit.write(
             durable=durable, caller=caller.id, role=caller.role.name, employee=caller.employee, route=route, outcome=outcome,
             **facts,
@@ -193,13 +192,13 @@ class Service:
     def _ends_with(self, snapshot: Snapshot, customer_id: str, digits: str) -> bool:
         """Whether the customer's document ends so. What the vault does not have, or no longer has, ends with nothing."""
         try:
-            return self._clear(snapshot, customer_id, "identity").endswith(digits.strip().upper())
+            return self.clear(snapshot, customer_id, "identity").endswith(digits.strip().upper())
         except (NotFound, VaultError) as error:
             if isinstance(error, VaultError) and error.code not in ("C360-520", "C360-521"):
                 raise
             return False
 
-    def _subjects(self, snapshot: Snapshot, customer_id: str) -> list[str]:
+    def subjects(self, snapshot: Snapshot, customer_id: str) -> list[str]:
         """Under whose data keys the customer's values may be: one client number of one counter each."""
         rows = snapshot.rows(
             "select distinct system_code, client_number from mart_customer_account where as_of_date = $as_of_date and customer_id = $customer "
@@ -208,7 +207,7 @@ class Service:
         )
         return [source_subject(row["system_code"], row["client_number"]) for row in rows]
 
-    def _clear(self, snapshot: Snapshot, customer_id: str, column: str) -> str:
+    def clear(self, snapshot: Snapshot, customer_id: str, column: str) -> str:
         """A personal value, decrypted. Raises NotFound for a customer without one, VaultError C360-520 or C360-521 as the vault does."""
         personal_class, source = REVEALABLE[column]
         rows = snapshot.rows(
@@ -218,7 +217,7 @@ class Service:
         if not rows or rows[0][source] is None:
             raise NotFound("the customer has no such value")
         missing = VaultError("C360-521", "the vault holds no such value", next_step="load the day the token came from")
-        for subject in self._subjects(snapshot, customer_id):
+        for subject in self.subjects(snapshot, customer_id):
             try:
                 return self.vault.reveal(subject, personal_class, rows[0][source])
             except VaultError as error:
@@ -233,10 +232,10 @@ class Service:
     def profile(self, caller: Caller, customer_id: str, purpose: str | None = None) -> dict[str, Any]:
         """The profile of the published day, and beside it what was written since."""
         with self.asked(caller, "profile", customer_id=customer_id, purpose=purpose) as question:
-            row = self._in_scope(question, customer_id, question.columns("mart_customer_profile"))
+            row = self.in_scope(question, customer_id, question.columns("mart_customer_profile"))
             return question.answer(row, today=self._today(question, customer_id))
 
-    def _in_scope(self, question: Question, customer_id: str, columns: Sequence[str]) -> dict[str, Any]:
+    def in_scope(self, question: Question, customer_id: str, columns: Sequence[str]) -> dict[str, Any]:
         """The customer's profile on the published day. Raises NotFound, also where he is outside the caller's rows."""
         condition = question.caller.role.rows.get("mart_customer_profile")
         if condition is None:  # a role that reads commission and no profile: its rows are those of the mart it reads
@@ -250,7 +249,7 @@ class Service:
 
     def _today(self, question: Question, customer_id: str) -> dict[str, Any]:
         written = self.overlay.of_customer(
-            customer_id, self._phone(question.snapshot, customer_id), question.snapshot.as_of_date
+            customer_id, self.phone_token(question.snapshot, customer_id), question.snapshot.as_of_date
         )
         words = [word["word"] for word in written["words"]]
         claim = written["claim"]
@@ -272,7 +271,7 @@ class Service:
         }  # fmt: skip
 
     @staticmethod
-    def _phone(snapshot: Snapshot, customer_id: str) -> str | None:
+    def phone_token(snapshot: Snapshot, customer_id: str) -> str | None:
         rows = snapshot.rows(
             "select mobile_phone_token from mart_customer_profile where as_of_date = $as_of_date and customer_id = $customer",
             {"as_of_date": snapshot.as_of_date, "customer": customer_id},
@@ -291,7 +290,7 @@ class Service:
 
     def _of_customer(self, caller: Caller, route: str, mart: str, customer_id: str, order: str) -> dict[str, Any]:
         with self.asked(caller, route, customer_id=customer_id) as question:
-            self._in_scope(question, customer_id, ["customer_id"])
+            self.in_scope(question, customer_id, ["customer_id"])
             return question.answer(
                 question.rows(
                     mart, "as_of_date = $as_of_date and customer_id = $customer", {"customer": customer_id},
@@ -303,7 +302,7 @@ class Service:
         """What is due of a customer: payments, expiries, calls for margin, complaints."""
         with self.asked(caller, "open_items", customer_id=customer_id) as question:
             return question.answer(
-                self._in_scope(question, customer_id, question.columns("mart_customer_profile", _OPEN_ITEMS))
+                self.in_scope(question, customer_id, question.columns("mart_customer_profile", _OPEN_ITEMS))
             )
 
     def asset_history(
@@ -311,7 +310,7 @@ class Service:
     ) -> dict[str, Any]:
         """Assets of a customer on every published day of a span, oldest first."""
         with self.asked(caller, "asset_history", customer_id=customer_id) as question:
-            self._in_scope(question, customer_id, ["customer_id"])
+            self.in_scope(question, customer_id, ["customer_id"])
             last = last or question.snapshot.as_of_date
             where, parameters = (
                 "customer_id = $customer and as_of_date <= $last",
@@ -335,7 +334,7 @@ class Service:
             return question.answer(
                 question.rows(
                     "mart_outbound_call",
-                    f"as_of_date = $as_of_date and is_call and {_STILL_ALLOWED}",
+                    f"as_of_date = $as_of_date and is_call and {STILL_ALLOWED}",
                     {},
                     [
                         "list_name",
@@ -354,7 +353,7 @@ class Service:
         with self.asked(caller, "list_calls", list=_named(name)) as question:
             columns = question.columns("mart_outbound_call")
             data, following = self._page(
-                question, "mart_outbound_call", f"as_of_date = $as_of_date and is_call and list_name = $list and {_STILL_ALLOWED}",
+                question, "mart_outbound_call", f"as_of_date = $as_of_date and is_call and list_name = $list and {STILL_ALLOWED}",
                 {"list": name}, columns, ("due_time", "customer_id"), limit, page,
             )  # fmt: skip
             claims = self.overlay.claims(question.snapshot.as_of_date)
@@ -405,7 +404,7 @@ class Service:
     ) -> dict[str, Any]:
         """Commission of a customer by trade date and business line, oldest first."""
         with self.asked(caller, "commission_customer", customer_id=customer_id) as question:
-            self._in_scope(question, customer_id, ["customer_id"])
+            self.in_scope(question, customer_id, ["customer_id"])
             last = last or question.snapshot.as_of_date
             where, parameters = (
                 "customer_id = $customer and business_date <= $last",
@@ -470,7 +469,7 @@ class Service:
 
 
 # What a phone said today: no call at all but those the firm must make, or none that sells.
-_STILL_ALLOWED = (
+STILL_ALLOWED = (
     "(purpose = 'mandatory' or mobile_phone_token <> all(cast($silenced as varchar[]))) "
     "and (purpose <> 'marketing' or mobile_phone_token <> all(cast($refused as varchar[])))"
 )
@@ -479,13 +478,3 @@ _STILL_ALLOWED = (
 def _named(name: str) -> str:
     """The name for the audit log: a list has one of a few words, and nothing else is written there."""
     return name if re.fullmatch(r"[a-z][a-z_]{0,40}", name) else "?"
-
-
-def check_words(text: str) -> str:
-    """A reason or note of a person: no number long enough to be somebody's. Raises NotValid."""
-    if _LONG_DIGITS.search(text):
-        raise NotValid("the text holds a long number", "leave out numbers of documents, phones and accounts")
-    return text
-
-
-__all__ = ["LOOKUP_BY", "MOST_A_PAGE", "PAGE", "Question", "Service", "check_words", "today"]

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from serving.access import REVEALABLE
 from serving.overlay import RESULTS, WORDS
 from spark_jobs.publish.dictionary import Entry, read_dictionary
 
@@ -22,6 +23,47 @@ class LookUp(BaseModel):
     by: str = Field(pattern="^(phone|customer_number|account)$", description="phone, customer_number or account")
     value: str = Field(min_length=1, max_length=64)
     last_id_digits: str | None = Field(None, pattern="^[0-9]{3,5}[0-9Xx]$")
+
+
+class Said(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    word: str = Field(pattern=f"^({'|'.join(WORDS)})$", description=", ".join(WORDS))
+
+
+class NewNote(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field(min_length=1, max_length=2000)
+
+
+class Reveal(BaseModel):
+    """column: mobile_phone or identity; reason: kept in the audit log, without numbers of anybody."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    column: str = Field(pattern=f"^({'|'.join(REVEALABLE)})$")
+    reason: str = Field(min_length=4, max_length=200)
+
+
+class Release(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    version: int = Field(ge=1, le=1_000_000, description="as the claim said")
+
+
+class Result(Release):
+    result: str = Field(pattern=f"^({'|'.join(RESULTS)})$", description=", ".join(RESULTS))
+
+
+class Export(BaseModel):
+    """columns: all the role sees when left out; month: of commission, else that of the published day."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    mart: str = Field(pattern="^mart_[a-z_]{1,60}$")
+    columns: list[str] | None = Field(None, max_length=200)
+    month: str | None = Field(None, pattern="^20[0-9]{2}-(0[1-9]|1[0-2])$", description="yyyy-MM")
 
 
 class Problem(BaseModel):
@@ -190,3 +232,39 @@ class PublishedDay(BaseModel):
 
 class StatusAnswer(Answer):
     data: list[PublishedDay]
+
+
+class SaidAnswer(Answer):
+    data: dict[str, str]
+
+
+class NoteKept(BaseModel):
+    note_id: str
+
+
+class NoteKeptAnswer(Answer):
+    data: NoteKept
+
+
+class Note(BaseModel):
+    note_id: str
+    text: str
+    written_at: str
+    employee: str | None
+
+
+class NotesAnswer(Answer):
+    data: list[Note]
+
+
+class RevealAnswer(Answer):
+    data: dict[str, str]
+
+
+class CallState(BaseModel):
+    state: str = Field(description="open, claimed or done")
+    version: int
+
+
+class CallStateAnswer(Answer):
+    data: CallState
