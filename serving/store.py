@@ -218,6 +218,9 @@ class PostgresStore:
             raise NotAvailable("the store has no free connection") from None
         try:
             try:
+                # The meaning of a view is that of the moment, whatever state a transaction sees: a swap between two of its statements would
+                # mix days. Holding `served` from before the first read keeps a publication, which takes it first, waiting until the last.
+                connection.execute("lock table served in access share mode")
                 served = connection.execute("select revision, as_of_date from served").fetchone()
             except psycopg.errors.UndefinedTable:
                 served = None
