@@ -19,6 +19,7 @@ from spark_jobs.errors import C360Error
 
 log = logging.getLogger("c360.serve")
 # An erased customer is gone for good; a value that was never stored is not found.
+_THEIRS = ("extra_forbidden", "json_invalid")
 _STATUS_OF_VAULT = {"C360-520": 410, "C360-521": 404}
 
 
@@ -34,10 +35,18 @@ def _problem(_: Request, error: Exception) -> Response:
 
 
 def _not_valid(_: Request, error: Exception) -> Response:
-    """Which fields are wrong, without what stood in them."""
-    fields = sorted({".".join(str(part) for part in item["loc"] if isinstance(part, str)) for item in error.errors()})
-    known = [field for field in fields if field.replace(".", "").replace("_", "").replace("-", "").isalnum()][:10]
-    problem = NotValid(f"the request is not valid: {', '.join(known)}")
+    """Which fields are wrong, without what stood in them; a field that is not ours has a name the client chose, so it is not named."""
+    faults = error.errors()
+    ours = {
+        ".".join(str(part) for part in item["loc"] if isinstance(part, str))
+        for item in faults
+        if item["type"] not in _THEIRS
+    }
+    told = [
+        *sorted(ours),
+        *(["a field that is not known"] if any(item["type"] == "extra_forbidden" for item in faults) else []),
+    ]
+    problem = NotValid(f"the request is not valid: {', '.join(told) or 'the body'}")
     return Response(body_of(problem), problem.status, headers_of(problem))
 
 

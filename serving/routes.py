@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import IO, Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response, Security
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
-from starlette.responses import StreamingResponse
+from starlette.responses import JSONResponse, StreamingResponse
 
 from serving import calls, exports, shapes
 from serving.callers import Caller
@@ -72,15 +72,14 @@ def _plain(value: Any) -> str:
     raise TypeError(type(value).__name__)
 
 
-class Answer(Response):
+class Answer(JSONResponse):
     """What the service answered. Never kept by a browser or proxy: it is one caller's."""
 
-    media_type = "application/json"
+    def __init__(self, data: Any = None, status_code: int = 200) -> None:
+        super().__init__(data, status_code, {"cache-control": "no-store"})
 
-    def __init__(
-        self, data: Any = None, status_code: int = 200, headers: dict[str, str] | None = None, **_: Any
-    ) -> None:
-        super().__init__(encoded(data), status_code, {"cache-control": "no-store", **(headers or {})})
+    def render(self, content: Any) -> bytes:
+        return encoded(content)
 
 
 def service_of(request: Request) -> Service:
