@@ -6,6 +6,7 @@ parameters are `$names` and always bound.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import threading
@@ -128,19 +129,20 @@ class EmbeddedStore:
                     connection.interrupt()
 
     def _current(self) -> tuple[int, date, duckdb.DuckDBPyConnection]:
-        from spark_jobs.publish.duckdb_store import current
-
+        pointer = self._published / "current.json"
         with self._lock:
             try:
-                found = os.stat(self._published / "current.json")
+                found = os.stat(pointer)
                 stamp = (found.st_ino, found.st_mtime_ns)
                 if self._open is None or stamp != self._stamp:
-                    now = current(self._published)
-                    database = duckdb.connect(str(now.file), read_only=True)
+                    # As `publish.duckdb_store.current` reads it; that module would bring Spark into every serving process.
+                    now = json.loads(pointer.read_text(encoding="utf-8"))
+                    database = duckdb.connect(str(self._published / now["file"]), read_only=True)
                     # Many short questions at once: each gains more from a core of its own than from several.
                     database.execute("set threads = 1")
-                    self._open, self._stamp = (now.revision, now.as_of_date, database), stamp
-            except (OSError, AttributeError, ValueError, KeyError, duckdb.Error):
+                    self._open = now["revision"], date.fromisoformat(now["as_of_date"]), database
+                    self._stamp = stamp
+            except (OSError, ValueError, KeyError, duckdb.Error):
                 if self._open is None:
                     raise NotAvailable("nothing has been published yet, or it cannot be read", "c360 status") from None
             return self._open
