@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -13,6 +15,7 @@ from serving.access import load_access
 from serving.api_keys import ApiKeys
 from serving.audit import verify
 from serving.bearer import Bearers
+from serving.service import Service
 from spark_jobs.config import Settings
 from spark_jobs.ingest.vault import load_keys
 
@@ -34,6 +37,16 @@ def run(settings: Settings, host: str, port: int, workers: int, console: Console
         "serving.app:create_app", factory=True, host=host, port=port, workers=workers, access_log=False, server_header=False,
         log_level="warning", timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=STOP_SECONDS,
     )  # fmt: skip
+
+
+def write_feeds(settings: Settings, day: date, into: Path | None, by: str) -> dict[str, Any]:
+    from serving.feeds import export_day
+
+    service = Service(settings)
+    try:
+        return export_day(service, day, into or settings.landing, by)
+    finally:
+        service.close()
 
 
 def api_keys(settings: Settings) -> ApiKeys:

@@ -216,10 +216,14 @@ class Service:
         )
         if not rows or rows[0][source] is None:
             raise NotFound("the customer has no such value")
+        return self.vault_value(snapshot, customer_id, personal_class, rows[0][source])
+
+    def vault_value(self, snapshot: Snapshot, customer_id: str, personal_class: str, token: str) -> str:
+        """What a token of the customer stands for, under whichever of his client numbers it came. VaultError as the vault."""
         missing = VaultError("C360-521", "the vault holds no such value", next_step="load the day the token came from")
         for subject in self.subjects(snapshot, customer_id):
             try:
-                return self.vault.reveal(subject, personal_class, rows[0][source])
+                return self.vault.reveal(subject, personal_class, token)
             except VaultError as error:
                 if error.code not in ("C360-520", "C360-521"):
                     raise

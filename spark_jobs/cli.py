@@ -371,6 +371,23 @@ def serve(
     run(load_settings(), host, port, workers, console)
 
 
+@app.command("serve-export")
+def serve_export(
+    day: Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="the day in China it was written on")],
+    into: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="where deliveries lie; without it, landing")
+    ] = None,
+    by: Annotated[str | None, typer.Option(help="who does it; without it, the login name")] = None,
+) -> None:
+    """Write a day's calls and words of phones as deliveries of the call platform, so that they come back as a feed."""
+    from serving.run import write_feeds
+
+    found = write_feeds(load_settings(), day.date(), into, by or getpass.getuser())
+    console.print(
+        f"{found['calls']} calls and {found['words']} words of {found['day']} are delivered; left out: {found['left_out']}"
+    )
+
+
 api_key = typer.Typer(no_args_is_help=True, help="Keys of callers of `c360 serve`: make, list, revoke.")
 app.add_typer(api_key, name="api-key")
 

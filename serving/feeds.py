@@ -1,0 +1,157 @@
+"""What people wrote on a day, as deliveries of the call platform: at night it comes back like any other feed.
+
+`call_platform__calls` has the calls made that day. `call_platform__consents` is a full feed, so it has the declarations of the delivery before,
+and after them the words said that day. Phones are decrypted for the files and for nothing else; the files lie where senders' files lie.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from serving.problems import NotFound
+from serving.service import Service
+from serving.store import Snapshot
+from spark_jobs.contracts import Contract, load_catalogue
+from spark_jobs.errors import ConfigurationError
+from spark_jobs.ingest.vault import VaultError
+
+CALLS, CONSENTS = "call_platform__calls", "call_platform__consents"
+SENDER = "c360 serve-export"
+_ENCODING = "gb18030"
+
+
+def export_day(service: Service, day: date, into: Path, by: str) -> dict[str, Any]:
+    """Write both deliveries of a day below `into`; rows of each, and how many were left out because their customer was erased.
+
+    Repeating it replaces what it wrote before. Raises ConfigurationError C360-186 where a delivery of somebody else lies: nothing is written then.
+    """
+    contracts = {one.feed: one for one in load_catalogue(service.settings.catalogue) if one.feed in (CALLS, CONSENTS)}
+    for feed in contracts:
+        _check_place(into / day.isoformat() / feed)
+    calls, words = service.overlay.written_on(day)
+    with service.store.snapshot() as snapshot:
+        made, left_out = _rows(service, snapshot, calls, _call)
+        said, also = _rows(service, snapshot, words, _word)
+    before = _declarations_before(into, day, contracts[CONSENTS])
+    known = {row["consent_id"] for row in before}
+    said = [row for row in said if row["consent_id"] not in known]
+    facts = {"day": day.isoformat(), "calls": len(made), "words": len(said), "left_out": left_out + also}
+    service.audit.write(
+        durable=True,
+        caller=f"command:{by}",
+        role=None,
+        employee=None,
+        route="serve-export",
+        outcome="about to be written",
+        **facts,
+    )
+    _deliver(into, day, contracts[CALLS], [_coded(row, contracts[CALLS]) for row in made])
+    _deliver(into, day, contracts[CONSENTS], [*before, *(_coded(row, contracts[CONSENTS]) for row in said)])
+    return facts
+
+
+def _check_place(folder: Path) -> None:
+    manifest = folder / "manifest.json"
+    if manifest.is_file() and json.loads(manifest.read_text(encoding="utf-8")).get("sender") != SENDER:
+        raise ConfigurationError(
+            "C360-186", "a delivery of another sender lies there", where=str(folder), kept="that delivery; nothing was written",
+            next_step="give another folder with --into, and let the sender put both together",
+        )  # fmt: skip
+
+
+def _rows(
+    service: Service, snapshot: Snapshot, written: Sequence[Mapping[str, Any]], shape: Any
+) -> tuple[list[dict[str, str]], int]:
+    found, left_out = [], 0
+    for entry in written:
+        try:
+            phone = service.vault_value(snapshot, entry["customer_id"], "phone", entry["mobile_phone_token"])
+        except (NotFound, VaultError) as error:
+            if isinstance(error, VaultError) and error.code not in ("C360-520", "C360-521"):
+                raise
+            left_out += 1
+            continue
+        found.append(
+            {"client_number": _client_number(snapshot, entry["customer_id"]), "mobile_phone": phone, **shape(entry)}
+        )
+    return found, left_out
+
+
+def _call(entry: Mapping[str, Any]) -> dict[str, str]:
+    return {"call_id": f"W{entry['call_id']}", "call_direction": entry["direction"], "call_result": entry["result"]}
+
+
+def _word(entry: Mapping[str, Any]) -> dict[str, str]:
+    recorded = entry["recorded_date"].replace("-", "")
+    return {"consent_id": f"W{entry['word_id']}", "consent_kind": entry["word"], "recorded_date": recorded}
+
+
+def _client_number(snapshot: Snapshot, customer_id: str) -> str:
+    """His first number on the normal counter, under which the call platform knows him; empty without one."""
+    rows = snapshot.rows(
+        "select min(client_number) as client_number from mart_customer_account "
+        "where as_of_date = $as_of_date and customer_id = $customer and system_code = 'NOR'",
+        {"as_of_date": snapshot.as_of_date, "customer": customer_id},
+    )
+    return rows[0]["client_number"] or ""
+
+
+def _declarations_before(landing: Path, day: date, contract: Contract) -> list[dict[str, str]]:
+    """Rows of the last delivery of consents before the day, as they were delivered; none before the first."""
+    earlier = sorted(
+        path for path in landing.glob(f"*/{CONSENTS}/manifest.json") if path.parent.parent.name < day.isoformat()
+    )
+    if not earlier:
+        return []
+    rows = []
+    for entry in json.loads(earlier[-1].read_text(encoding="utf-8"))["files"]:
+        _, names, *lines = (earlier[-1].parent / entry["name"]).read_bytes().decode(_ENCODING).splitlines()
+        sources = {column.source: column.name for column in contract.columns}
+        keys = [sources.get(name, name) for name in names.split("|")]
+        rows += [dict(zip(keys, line.split("|"), strict=True)) for line in lines[:-1]]
+    return rows
+
+
+def _coded(row: Mapping[str, str], contract: Contract) -> dict[str, str]:
+    """The row with the feed's codes in place of ours."""
+    codes = {
+        column.name: {ours: theirs for theirs, ours in (column.codes or {}).items()} for column in contract.columns
+    }
+    return {name: codes.get(name, {}).get(value, value) for name, value in row.items()}
+
+
+def _deliver(landing: Path, day: date, contract: Contract, rows: Sequence[Mapping[str, str]]) -> None:
+    """File first, manifest last: it says that the delivery is complete."""
+    folder = landing / day.isoformat() / contract.feed
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lines = ["|".join(row.get(column.name, "") for column in contract.columns) for row in rows]
+    head = [f"#H|{contract.feed}|{day:%Y%m%d}", "|".join(column.source for column in contract.columns)]
+    content = "".join(f"{line}\n" for line in [*head, *lines, f"#T|{len(rows)}"]).encode(_ENCODING)
+    name = contract.file.replace("{business_date}", f"{day:%Y%m%d}")
+    manifest = {
+        "feed": contract.feed,
+        "business_date": day.isoformat(),
+        "kind": "daily",
+        "sender": SENDER,
+        "files": [
+            {"name": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), "rows": len(rows)}
+        ],
+        "control_totals": {"rows": str(len(rows))},
+    }
+    _replace(folder / name, content)
+    _replace(folder / "manifest.json", json.dumps(manifest, indent=2).encode())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    part = path.with_name(f"{path.name}.part")
+    with open(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(part, path)
