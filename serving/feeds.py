@@ -1,7 +1,7 @@
-"""What people wrote on a day, as deliveries of the call platform: at night it comes back like any other feed.
+"""What people wrote since the trading day before, as deliveries of the call platform: at night it comes back like any other feed.
 
-`call_platform__calls` has the calls made that day. `call_platform__consents` is a full feed, so it has the declarations of the delivery before,
-and after them the words said that day. Phones are decrypted for the files and for nothing else; the files lie where senders' files lie.
+`call_platform__calls` has the calls made, those of a weekend on the trading day after it. `call_platform__consents` is a full feed, so it has the
+declarations of the delivery before, and after them the words said since. Phones are decrypted for the files and for nothing else; the files lie where senders' files lie.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from serving.store import Snapshot
 from spark_jobs.contracts import Contract, load_catalogue
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.ingest.vault import VaultError
+from spark_jobs.trading_calendar import trading_calendar
 
 CALLS, CONSENTS = "call_platform__calls", "call_platform__consents"
 SENDER = "c360 serve-export"
@@ -27,14 +28,21 @@ _ENCODING = "gb18030"
 
 
 def export_day(service: Service, day: date, into: Path, by: str) -> dict[str, Any]:
-    """Write both deliveries of a day below `into`; rows of each, and how many were left out because their customer was erased.
+    """Write both deliveries of a trading day below `into`; rows of each, and how many were left out because their customer was erased.
 
-    Repeating it replaces what it wrote before. Raises ConfigurationError C360-186 where a delivery of somebody else lies: nothing is written then.
+    Repeating it replaces what it wrote before. Raises ConfigurationError C360-186 where a delivery of somebody else lies, C360-187
+    for a day without trading, which no load takes: nothing is written then.
     """
+    calendar = trading_calendar(service.settings.calendar_overrides)
+    if not calendar.is_trading_day(day):
+        raise ConfigurationError(
+            "C360-187", f"{day} is no trading day, so no load would take its deliveries", kept="what was written; it goes with the next day",
+            next_step=f"c360 serve-export --date {calendar.after(day)}",
+        )  # fmt: skip
     contracts = {one.feed: one for one in load_catalogue(service.settings.catalogue) if one.feed in (CALLS, CONSENTS)}
     for feed in contracts:
         _check_place(into / day.isoformat() / feed)
-    calls, words = service.overlay.written_on(day)
+    calls, words = service.overlay.written_between(calendar.before(day), day)
     with service.store.snapshot() as snapshot:
         made, left_out = _rows(service, snapshot, calls, _call)
         said, also = _rows(service, snapshot, words, _word)

@@ -187,13 +187,17 @@ class Overlay:
             )
         return {row["customer_id"]: row for row in found}
 
-    def written_on(self, day: date) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """Calls made and words said on a day, in the order they were written."""
-        bound = {"day": day.isoformat()}
+    def written_between(self, after: date, until: date) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Calls made and words said from the day after `after` to `until`, in the order they were written."""
+        bound = {"after": after.isoformat(), "until": until.isoformat()}
         with self._store.reading() as work:
-            calls = work.rows("select * from call_made where made_date = $day order by made_at, call_id", bound)
+            calls = work.rows(
+                "select * from call_made where made_date > $after and made_date <= $until order by made_at, call_id",
+                bound,
+            )
             words = work.rows(
-                "select * from phone_word where recorded_date = $day order by recorded_at, word_id", bound
+                "select * from phone_word where recorded_date > $after and recorded_date <= $until order by recorded_at, word_id",
+                bound,
             )
         return calls, words
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from serving.feeds import CALLS, CONSENTS, export_day
-from serving.overlay import today
 from spark_jobs.config import Settings
 from spark_jobs.contracts import load_catalogue
 from spark_jobs.errors import ConfigurationError
@@ -15,13 +15,18 @@ from spark_jobs.ingest.deliveries import find_delivery
 from spark_jobs.ingest.vault import token
 from tests.api.builders import ERASED, PEOPLE, SHARED_PHONE
 
+MONDAY = date(2026, 10, 12)
 ONE, TWO = PEOPLE[4], PEOPLE[5]
 CONTRACTS = {contract.feed: contract for contract in load_catalogue(Settings.model_fields["catalogue"].default)}
 
 
 @pytest.fixture
-def written(service):
-    """A call and two words of today, and one of a customer who was erased since."""
+def written(service, monkeypatch):
+    """A call and two words of a Monday, one of a customer who was erased since, and a word of the Friday before."""
+    days = {"now": MONDAY - timedelta(days=3)}
+    monkeypatch.setattr("serving.overlay.today", lambda: days["now"])
+    service.overlay.say(TWO.customer_id, token(service.keys, "phone", "", TWO.phone), "do_not_call", "E1")
+    days["now"] = MONDAY
     keys = service.keys
     for person, word in ((ONE, "do_not_call"), (PEOPLE[0], "marketing_granted"), (ERASED, "do_not_call")):
         service.overlay.say(person.customer_id, token(keys, "phone", "", person.phone), word, "E1")
@@ -34,13 +39,13 @@ def written(service):
 
 
 def _rows(landing: Path, feed: str) -> list[dict[str, str]]:
-    delivery = find_delivery(landing, CONTRACTS[feed], today())
+    delivery = find_delivery(landing, CONTRACTS[feed], MONDAY)
     _, names, *lines = delivery.files[0].path.read_bytes().decode("gb18030").splitlines()
     return [dict(zip(names.split("|"), line.split("|"), strict=True)) for line in lines[:-1]]
 
 
 def test_day_is_delivered_as_the_contracts_want_it(written, tmp_path: Path) -> None:
-    facts = export_day(written, today(), tmp_path, "tester")
+    facts = export_day(written, MONDAY, tmp_path, "tester")
     assert (facts["calls"], facts["words"], facts["left_out"]) == (1, 2, 1)
     (call,) = _rows(tmp_path, CALLS)
     assert (call["client_number"], call["mobile_phone"], call["call_direction"], call["call_result"]) == (
@@ -53,7 +58,7 @@ def test_day_is_delivered_as_the_contracts_want_it(written, tmp_path: Path) -> N
         (row["client_number"], row["mobile_phone"], row["consent_kind"], row["recorded_date"])
         for row in _rows(tmp_path, CONSENTS)
     ]
-    day = f"{today():%Y%m%d}"
+    day = f"{MONDAY:%Y%m%d}"
     assert said == [(ONE.client_number, ONE.phone, "3", day), (PEOPLE[0].client_number, SHARED_PHONE, "1", day)]
 
 
@@ -65,20 +70,32 @@ def test_consents_hold_those_delivered_before_and_writing_again_changes_nothing(
     )
     (folder / "manifest.json").write_text('{"files": [{"name": "consents_20260105.txt"}]}')
     for _ in range(2):
-        export_day(written, today(), tmp_path, "tester")
-        delivered = (tmp_path / today().isoformat() / CONSENTS / f"consents_{today():%Y%m%d}.txt").read_bytes()
+        export_day(written, MONDAY, tmp_path, "tester")
+        delivered = (tmp_path / MONDAY.isoformat() / CONSENTS / f"consents_{MONDAY:%Y%m%d}.txt").read_bytes()
         rows = _rows(tmp_path, CONSENTS)
         assert (len(rows), rows[0]["consent_id"], rows[0]["recorded_date"]) == (3, "K1", "20260101")
-    export_day(written, today(), tmp_path, "tester")
-    assert (tmp_path / today().isoformat() / CONSENTS / f"consents_{today():%Y%m%d}.txt").read_bytes() == delivered
+    export_day(written, MONDAY, tmp_path, "tester")
+    assert (tmp_path / MONDAY.isoformat() / CONSENTS / f"consents_{MONDAY:%Y%m%d}.txt").read_bytes() == delivered
+
+
+def test_weekend_goes_with_the_next_trading_day(service, monkeypatch, tmp_path: Path) -> None:
+    sunday = MONDAY - timedelta(days=1)
+    monkeypatch.setattr("serving.overlay.today", lambda: sunday)
+    service.overlay.say(ONE.customer_id, token(service.keys, "phone", "", ONE.phone), "do_not_call", "E1")
+    with pytest.raises(ConfigurationError) as raised:
+        export_day(service, sunday, tmp_path, "tester")
+    assert raised.value.code == "C360-187" and not list(tmp_path.glob("2026*"))
+    export_day(service, MONDAY, tmp_path, "tester")
+    (word,) = _rows(tmp_path, CONSENTS)
+    assert (word["mobile_phone"], word["recorded_date"]) == (ONE.phone, f"{sunday:%Y%m%d}")
 
 
 def test_delivery_of_another_sender_is_not_touched(written, tmp_path: Path) -> None:
-    folder = tmp_path / today().isoformat() / CONSENTS
+    folder = tmp_path / MONDAY.isoformat() / CONSENTS
     folder.mkdir(parents=True)
     (folder / "manifest.json").write_text('{"files": []}')
     with pytest.raises(ConfigurationError) as raised:
-        export_day(written, today(), tmp_path, "tester")
+        export_day(written, MONDAY, tmp_path, "tester")
     assert raised.value.code == "C360-186"
-    assert not (tmp_path / today().isoformat() / CALLS).exists()
+    assert not (tmp_path / MONDAY.isoformat() / CALLS).exists()
     assert (folder / "manifest.json").read_text() == '{"files": []}'
