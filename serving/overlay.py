@@ -6,8 +6,8 @@ A claim, a call, a word of a phone or a note of a day that has been published si
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -33,17 +33,49 @@ def _stamp(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds")
 
 
-@dataclass(frozen=True)
 class Today:
-    """What a caller's row conditions and a list's answer need of today. silenced: phones that said no to all but mandatory calls."""
+    """What a caller's row conditions and a list's answer need of today; each is read when it is first asked for, and once."""
 
-    opened: list[str] = field(default_factory=list)
-    taken: list[str] = field(default_factory=list)
-    silenced: list[str] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
+    NAMES = ("opened", "taken", "silenced", "refused")
 
-    def parameters(self) -> dict[str, Any]:
-        return {"opened": self.opened, "taken": self.taken, "silenced": self.silenced, "refused": self.refused}
+    def __init__(self, store: WorkStore, caller: str, as_of_date: date) -> None:
+        self._store, self._caller, self._as_of_date = store, caller, as_of_date
+
+    @cached_property
+    def opened(self) -> list[str]:
+        """Customers a look-up opened for the caller, and those whose call he has."""
+        with self._store.reading() as work:
+            found = work.rows(
+                "select customer_id from opened where caller = $caller and until_at > $at "
+                "union select customer_id from call_claim where as_of_date = $day and caller = $caller",
+                {"caller": self._caller, "at": _stamp(now()), "day": self._as_of_date.isoformat()},
+            )
+        return [row["customer_id"] for row in found]
+
+    @cached_property
+    def taken(self) -> list[str]:
+        """Customers whose call another seat has or has made."""
+        with self._store.reading() as work:
+            found = work.rows(
+                "select customer_id from call_claim where as_of_date = $day and caller <> $caller",
+                {"caller": self._caller, "day": self._as_of_date.isoformat()},
+            )
+        return [row["customer_id"] for row in found]
+
+    @cached_property
+    def _words(self) -> dict[str, str]:
+        with self._store.reading() as work:
+            return _last_words(work, self._as_of_date)
+
+    @property
+    def silenced(self) -> list[str]:
+        """Phones that said no to all but mandatory calls."""
+        return [phone for phone, word in self._words.items() if word == "do_not_call"]
+
+    @property
+    def refused(self) -> list[str]:
+        """Phones that may not be called to sell."""
+        return [phone for phone, word in self._words.items() if word != "marketing_granted"]
 
 
 class Overlay:
@@ -54,18 +86,7 @@ class Overlay:
         self._store.close()
 
     def of(self, caller: str, as_of_date: date) -> Today:
-        bound = {"caller": caller, "at": _stamp(now()), "day": as_of_date.isoformat()}
-        with self._store.reading() as work:
-            opened = work.rows("select customer_id from opened where caller = $caller and until_at > $at", bound)
-            claims = work.rows("select customer_id, caller from call_claim where as_of_date = $day", bound)
-            words = _last_words(work, as_of_date)
-        mine = [row["customer_id"] for row in claims if row["caller"] == caller]
-        return Today(
-            opened=[*(row["customer_id"] for row in opened), *mine],
-            taken=[row["customer_id"] for row in claims if row["caller"] != caller],
-            silenced=[phone for phone, word in words.items() if word == "do_not_call"],
-            refused=[phone for phone, word in words.items() if word != "marketing_granted"],
-        )
+        return Today(self._store, caller, as_of_date)
 
     def open(self, caller: str, customer_id: str) -> None:
         """A look-up found this one customer: the caller may see him for a while."""

@@ -279,3 +279,9 @@ def healthz(desk: Desk) -> dict[str, str]:
     """Whether this process can answer; for the load balancer."""
     desk.is_ready()
     return {"status": "ready"}
+
+
+@health.get("/livez", responses={})
+def livez() -> dict[str, str]:
+    """Whether this process answers at all, whatever its store does; for whoever restarts processes."""
+    return {"status": "alive"}

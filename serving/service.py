@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -78,10 +78,14 @@ class Question:
     ) -> list[dict[str, Any]]:
         """Rows of the mart within the caller's rows. where and tail are ours; what a client sent is a parameter."""
         statement = f"select {', '.join(columns)} from {mart} where {where} and {self.caller.role.rows[mart]} {tail}"
-        return self.snapshot.rows(statement, {**self.bound(), **parameters})
+        return self.snapshot.rows(statement, {**self.bound(statement, parameters), **parameters})
 
-    def bound(self) -> dict[str, Any]:
-        return {"as_of_date": self.snapshot.as_of_date, **self.caller.parameters(), **self.today.parameters()}
+    def bound(self, statement: str, given: Collection[str] = ()) -> dict[str, Any]:
+        """What a row condition may name: the day, the caller, and of today what the statement names and nobody gave."""
+        today = {
+            name: getattr(self.today, name) for name in Today.NAMES if f"${name}" in statement and name not in given
+        }
+        return {"as_of_date": self.snapshot.as_of_date, **self.caller.parameters(), **today}
 
     def answer(self, data: Any, **more: Any) -> dict[str, Any]:
         """The envelope of every answer: which day, which revision, how fresh; all from this snapshot."""
@@ -168,16 +172,18 @@ class Service:
             if by == "phone":
                 canonical = canonical_phone(value).canonical
                 value = token(self.keys, "phone", "", canonical) if canonical else ""
-            found = question.snapshot.rows(_FIND[by], {**question.bound(), "value": value})
+            found = question.snapshot.rows(_FIND[by], {**question.bound(_FIND[by]), "value": value})
             customers = sorted({row["customer_id"] for row in found if row["customer_id"]})
             if last_id_digits is not None:
                 customers = [one for one in customers if self._ends_with(question.snapshot, one, last_id_digits)]
             rule = "true" if caller.role.opens_by_lookup else caller.role.rows["mart_customer_profile"]
             columns = question.columns("mart_customer_profile", _CHOICE)
-            shown = question.snapshot.rows(
+            statement = (
                 f"select {', '.join(columns)} from mart_customer_profile where as_of_date = $as_of_date "
-                f"and customer_id = any(cast($customers as varchar[])) and {rule} order by customer_id",
-                {**question.bound(), "customers": customers[:MOST_CANDIDATES]},
+                f"and customer_id = any(cast($customers as varchar[])) and {rule} order by customer_id"
+            )
+            shown = question.snapshot.rows(
+                statement, {**question.bound(statement), "customers": customers[:MOST_CANDIDATES]}
             )
             # Two customers of whom the caller may see one are two: which of them calls is not known.
             kind = "none" if not shown else "one" if len(customers) == 1 else "several"
