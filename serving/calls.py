@@ -51,7 +51,7 @@ def _call(question: Question, list_name: str, customer_id: str) -> dict[str, Any
     still = "true" if own else STILL_ALLOWED  # who has taken a call may end it, whatever was said meanwhile
     found = question.rows(
         "mart_outbound_call",
-        f"as_of_date = $as_of_date and is_call and list_name = $list and customer_id = $customer and {still}",
+        f"customer_id = $customer and as_of_date = $as_of_date and is_call and list_name = $list and {still}",
         {"list": list_name, "customer": customer_id, "taken": []},
         ["mobile_phone_token", "purpose"],
     )

@@ -104,7 +104,7 @@ def _client_number(snapshot: Snapshot, customer_id: str) -> str:
     """His first number on the normal counter, under which the call platform knows him; empty without one."""
     rows = snapshot.rows(
         "select min(client_number) as client_number from mart_customer_account "
-        "where as_of_date = $as_of_date and customer_id = $customer and system_code = 'NOR'",
+        "where customer_id = $customer and as_of_date = $as_of_date and system_code = 'NOR'",
         {"as_of_date": snapshot.as_of_date, "customer": customer_id},
     )
     return rows[0]["client_number"] or ""

@@ -46,24 +46,26 @@ _ASSET_HISTORY = (
     "as_of_date", "total_asset_amount", "net_asset_amount", "credit_debt_amount", "is_stale", "is_partial",
 )  # fmt: skip
 
+# The key comes first everywhere: DuckDB looks into an index for the first condition only.
 _FIND = {
-    "phone": "select customer_id from mart_customer_profile where as_of_date = $as_of_date and mobile_phone_token = $value",
+    "phone": "select customer_id from mart_customer_profile where mobile_phone_token = $value and as_of_date = $as_of_date",
     "customer_number": (
-        "select customer_id from mart_customer_profile where as_of_date = $as_of_date and customer_id = $value "
-        "union select customer_id from mart_customer_account where as_of_date = $as_of_date and client_number = $value"
+        "select customer_id from mart_customer_profile where customer_id = $value and as_of_date = $as_of_date "
+        "union select customer_id from mart_customer_account where client_number = $value and as_of_date = $as_of_date"
     ),
-    "account": "select customer_id from mart_customer_account where as_of_date = $as_of_date and account_id = $value",
+    "account": "select customer_id from mart_customer_account where account_id = $value and as_of_date = $as_of_date",
 }
 
 
 @dataclass
 class Question:
-    """One question of one caller on one snapshot. facts: what the audit line says besides who and what."""
+    """One question of one caller on one snapshot. known: freshness by revision, which does not change; facts: what the audit line says besides who and what."""
 
     caller: Caller
     route: str
     snapshot: Snapshot
     today: Today
+    known: dict[int, dict[str, Any]]
     facts: dict[str, Any] = field(default_factory=dict)
 
     def columns(self, mart: str, of: Sequence[str] | None = None) -> list[str]:
@@ -74,7 +76,7 @@ class Question:
         return seen
 
     def rows(
-        self, mart: str, where: str, parameters: Mapping[str, Any], columns: Sequence[str], tail: str = ""
+        self, mart: str, where: str, parameters: Mapping[str, Any], columns: Collection[str], tail: str = ""
     ) -> list[dict[str, Any]]:
         """Rows of the mart within the caller's rows. where and tail are ours; what a client sent is a parameter."""
         statement = f"select {', '.join(columns)} from {mart} where {where} and {self.caller.role.rows[mart]} {tail}"
@@ -92,10 +94,16 @@ class Question:
         return {
             "as_of_date": self.snapshot.as_of_date,
             "revision": self.snapshot.revision,
-            "freshness": freshness(self.snapshot),
+            "freshness": self._freshness(),
             "data": data,
             **more,
         }
+
+    def _freshness(self) -> dict[str, Any]:
+        if self.snapshot.revision not in self.known:
+            self.known.clear()
+            self.known[self.snapshot.revision] = freshness(self.snapshot)
+        return self.known.get(self.snapshot.revision) or freshness(self.snapshot)
 
 
 class Service:
@@ -114,15 +122,17 @@ class Service:
         self.store = store or open_store(settings, environment)
         self.overlay = Overlay(open_work(settings, environment))
         self.pages = Pages(derived_key(self.keys, "pages"))
+        self._freshness: dict[int, dict[str, Any]] = {}
         self.rate = RateLimit(settings.serve_requests_per_minute)
         seal_left(settings.audit, self.keys)
         self.audit = Audit(settings.audit, self.keys)
 
     def close(self) -> None:
-        self.audit.close()
+        """Stop what is under way, then close; the log last, for the lines of what was stopped."""
         self.store.close()
         self.overlay.close()
         self.vault.close()
+        self.audit.close()
 
     @contextmanager
     def asked(self, caller: Caller, route: str, **facts: Any) -> Iterator[Question]:
@@ -136,7 +146,7 @@ class Service:
             caller.role.check(route, caller.scopes)
             with self.store.snapshot() as snapshot:
                 now = self.overlay.of(caller.id, snapshot.as_of_date)
-                question = Question(caller, route, snapshot, now, dict(facts))
+                question = Question(caller, route, snapshot, now, self._freshness, dict(facts))
                 yield question
         except C360Error as error:
             self.write(caller, route, error.code, question.facts if question else facts)
@@ -178,13 +188,14 @@ class Service:
                 customers = [one for one in customers if self._ends_with(question.snapshot, one, last_id_digits)]
             rule = "true" if caller.role.opens_by_lookup else caller.role.rows["mart_customer_profile"]
             columns = question.columns("mart_customer_profile", _CHOICE)
+            # Each by its own name: an index is not looked into for a list.
+            candidates = {f"candidate_{place}": one for place, one in enumerate(customers[:MOST_CANDIDATES])}
             statement = (
-                f"select {', '.join(columns)} from mart_customer_profile where as_of_date = $as_of_date "
-                f"and customer_id = any(cast($customers as varchar[])) and {rule} order by customer_id"
+                f"select {', '.join(columns)} from mart_customer_profile "
+                f"where customer_id in ({', '.join(f'${name}' for name in candidates) or 'null'}) and as_of_date = $as_of_date and {rule} "
+                "order by customer_id"
             )
-            shown = question.snapshot.rows(
-                statement, {**question.bound(statement), "customers": customers[:MOST_CANDIDATES]}
-            )
+            shown = question.snapshot.rows(statement, {**question.bound(statement), **candidates})
             # Two customers of whom the caller may see one are two: which of them calls is not known.
             kind = "none" if not shown else "one" if len(customers) == 1 else "several"
             if kind == "one":
@@ -207,7 +218,7 @@ class Service:
     def subjects(self, snapshot: Snapshot, customer_id: str) -> list[str]:
         """Under whose data keys the customer's values may be: one client number of one counter each."""
         rows = snapshot.rows(
-            "select distinct system_code, client_number from mart_customer_account where as_of_date = $as_of_date and customer_id = $customer "
+            "select distinct system_code, client_number from mart_customer_account where customer_id = $customer and as_of_date = $as_of_date "
             "order by system_code, client_number",
             {"as_of_date": snapshot.as_of_date, "customer": customer_id},
         )
@@ -217,7 +228,7 @@ class Service:
         """A personal value, decrypted. Raises NotFound for a customer without one, VaultError C360-520 or C360-521 as the vault does."""
         personal_class, source = REVEALABLE[column]
         rows = snapshot.rows(
-            f"select {source} from mart_customer_profile where as_of_date = $as_of_date and customer_id = $customer",
+            f"select {source} from mart_customer_profile where customer_id = $customer and as_of_date = $as_of_date",
             {"as_of_date": snapshot.as_of_date, "customer": customer_id},
         )
         if not rows or rows[0][source] is None:
@@ -242,25 +253,25 @@ class Service:
     def profile(self, caller: Caller, customer_id: str, purpose: str | None = None) -> dict[str, Any]:
         """The profile of the published day, and beside it what was written since."""
         with self.asked(caller, "profile", customer_id=customer_id, purpose=purpose) as question:
-            row = self.in_scope(question, customer_id, question.columns("mart_customer_profile"))
-            return question.answer(row, today=self._today(question, customer_id))
+            columns = question.columns("mart_customer_profile")
+            found = self.in_scope(question, customer_id, dict.fromkeys([*columns, "mobile_phone_token"]))
+            today = self._today(question, customer_id, found["mobile_phone_token"])
+            return question.answer({name: found[name] for name in columns}, today=today)
 
-    def in_scope(self, question: Question, customer_id: str, columns: Sequence[str]) -> dict[str, Any]:
+    def in_scope(self, question: Question, customer_id: str, columns: Collection[str]) -> dict[str, Any]:
         """The customer's profile on the published day. Raises NotFound, also where he is outside the caller's rows."""
         condition = question.caller.role.rows.get("mart_customer_profile")
         if condition is None:  # a role that reads commission and no profile: its rows are those of the mart it reads
             return {}
         found = question.rows(
-            "mart_customer_profile", "as_of_date = $as_of_date and customer_id = $customer", {"customer": customer_id}, columns
+            "mart_customer_profile", "customer_id = $customer and as_of_date = $as_of_date", {"customer": customer_id}, columns
         )  # fmt: skip
         if not found:
             raise NotFound("there is no such customer, or not among those you may see")
         return found[0]
 
-    def _today(self, question: Question, customer_id: str) -> dict[str, Any]:
-        written = self.overlay.of_customer(
-            customer_id, self.phone_token(question.snapshot, customer_id), question.snapshot.as_of_date
-        )
+    def _today(self, question: Question, customer_id: str, phone: str | None) -> dict[str, Any]:
+        written = self.overlay.of_customer(customer_id, phone, question.snapshot.as_of_date)
         words = [word["word"] for word in written["words"]]
         claim = written["claim"]
         return {
@@ -283,7 +294,7 @@ class Service:
     @staticmethod
     def phone_token(snapshot: Snapshot, customer_id: str) -> str | None:
         rows = snapshot.rows(
-            "select mobile_phone_token from mart_customer_profile where as_of_date = $as_of_date and customer_id = $customer",
+            "select mobile_phone_token from mart_customer_profile where customer_id = $customer and as_of_date = $as_of_date",
             {"as_of_date": snapshot.as_of_date, "customer": customer_id},
         )
         return rows[0]["mobile_phone_token"] if rows else None
@@ -303,7 +314,7 @@ class Service:
             self.in_scope(question, customer_id, ["customer_id"])
             return question.answer(
                 question.rows(
-                    mart, "as_of_date = $as_of_date and customer_id = $customer", {"customer": customer_id},
+                    mart, "customer_id = $customer and as_of_date = $as_of_date", {"customer": customer_id},
                     question.columns(mart), f"order by {order}",
                 )
             )  # fmt: skip

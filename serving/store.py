@@ -27,6 +27,7 @@ from spark_jobs.config import Settings
 POSTGRES_VARIABLE = "C360_SECRET_POSTGRES"
 POOL_WAIT_SECONDS = 2
 _WATCH_SECONDS = 0.2
+_CLOSE_SECONDS = 5
 BLOCKS = ("normal", "credit", "option", "fund")
 
 _PARAMETER = re.compile(r"\$(\w+)")
@@ -107,7 +108,8 @@ class EmbeddedStore:
         self._open: tuple[int, date, duckdb.DuckDBPyConnection] | None = None
         self._deadlines: dict[duckdb.DuckDBPyConnection, float] = {}
         self._timeout, self._is_closed = timeout_seconds, threading.Event()
-        threading.Thread(target=self._watch, daemon=True, name="deadlines").start()
+        self._watcher = threading.Thread(target=self._watch, daemon=True, name="deadlines")
+        self._watcher.start()
 
     @contextmanager
     def snapshot(self) -> Iterator[_DuckSnapshot]:
@@ -121,12 +123,18 @@ class EmbeddedStore:
                 del self._deadlines[connection]
 
     def _watch(self) -> None:
-        """Stop what takes too long: DuckDB has no limit of its own."""
+        """Stop what takes too long, and after `close` whatever still runs: DuckDB has no limit of its own."""
         while not self._is_closed.wait(_WATCH_SECONDS):
-            late = time.monotonic()
-            for connection, deadline in list(self._deadlines.items()):
-                if late > deadline:
-                    connection.interrupt()
+            self._interrupt(time.monotonic())
+        while self._deadlines:
+            # Again and again: a connection that is between two statements does not notice.
+            self._interrupt(float("inf"))
+            time.sleep(_WATCH_SECONDS / 10)
+
+    def _interrupt(self, late: float) -> None:
+        for connection, deadline in list(self._deadlines.items()):
+            if late > deadline:
+                connection.interrupt()
 
     def _current(self) -> tuple[int, date, duckdb.DuckDBPyConnection]:
         pointer = self._published / "current.json"
@@ -149,6 +157,7 @@ class EmbeddedStore:
 
     def close(self) -> None:
         self._is_closed.set()
+        self._watcher.join(_CLOSE_SECONDS)
         with self._lock:
             if self._open:
                 self._open[2].close()

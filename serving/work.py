@@ -51,8 +51,11 @@ class WorkStore(Protocol):
     def reading(self) -> Any:
         """A context manager that gives a Transaction for questions only."""
 
-    def writing(self) -> Any:
-        """A context manager that gives a Transaction: all of it is kept when it ends, or nothing."""
+    def writing(self, is_durable: bool = True) -> Any:
+        """A context manager that gives a Transaction: all of it is kept when it ends, or nothing.
+
+        is_durable: it survives a power cut too; a counter need not.
+        """
 
     def close(self) -> None: ...
 
@@ -91,8 +94,7 @@ class EmbeddedWork:
     def _connection(self) -> sqlite3.Connection:
         if (found := getattr(self._local, "connection", None)) is None:
             found = sqlite3.connect(self._file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-            # full: a call that was answered as kept survives a power cut
-            for setting in ("journal_mode=wal", "synchronous=full", "secure_delete=on"):
+            for setting in ("journal_mode=wal", "secure_delete=on"):
                 found.execute(f"pragma {setting}")
             self._local.connection = found
             self._all.append(found)
@@ -104,7 +106,8 @@ class EmbeddedWork:
             yield transaction
 
     @contextmanager
-    def writing(self) -> Iterator[_SqliteTransaction]:
+    def writing(self, is_durable: bool = True) -> Iterator[_SqliteTransaction]:
+        self._connection().execute(f"pragma synchronous={'full' if is_durable else 'normal'}")
         with self._transaction("immediate") as transaction:
             yield transaction
 
@@ -175,18 +178,23 @@ class PostgresWork:
                 self._is_made = True
 
     @contextmanager
-    def writing(self) -> Iterator[_PostgresTransaction]:
+    def writing(self, is_durable: bool = True) -> Iterator[_PostgresTransaction]:
         import psycopg
         from psycopg_pool import PoolTimeout, TooManyRequests
 
         try:
             with self._pool.connection() as connection:
                 self._make(connection)
+                if not is_durable:
+                    connection.execute("set local synchronous_commit = off")
                 yield _PostgresTransaction(connection)
         except (PoolTimeout, TooManyRequests, psycopg.OperationalError) as error:
             raise NotAvailable(f"what people write cannot be read or kept: {type(error).__name__}") from None
 
-    reading = writing
+    @contextmanager
+    def reading(self) -> Iterator[_PostgresTransaction]:
+        with self.writing() as transaction:
+            yield transaction
 
     def close(self) -> None:
         self._pool.close(timeout=5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -66,7 +67,7 @@ def start(home: Path) -> Iterator[Start]:
         process.wait()
 
 
-def _wait(port: int, seconds: float = 30) -> None:
+def _wait(port: int, seconds: float = 90) -> None:
     until = time.monotonic() + seconds
     while True:
         try:
@@ -75,7 +76,7 @@ def _wait(port: int, seconds: float = 30) -> None:
         except OSError:
             if time.monotonic() > until:
                 raise
-        time.sleep(0.05)
+        time.sleep(0.1)
 
 
 def test_second_instance_takes_over_when_the_first_is_killed_and_the_first_heals(start: Start, home: Path) -> None:
@@ -108,7 +109,7 @@ def test_killed_worker_is_replaced_and_a_stop_answers_what_is_under_way(start: S
     port = _free_port()
     process = start(port, workers=2)
     _wait(port)
-    until = time.monotonic() + 20
+    until = time.monotonic() + 90
     while (
         len(workers := [one for one in psutil.Process(process.pid).children() if one.name().startswith("python")]) < 2
     ):
@@ -120,9 +121,9 @@ def test_killed_worker_is_replaced_and_a_stop_answers_what_is_under_way(start: S
         try:
             assert _ask(port, f"/v1/customers/{PEOPLE[4].customer_id}", key)[0] == 200
             answered += 1
-        except (ConnectionError, urllib.error.URLError):  # what the killed one had accepted
+        except (OSError, http.client.HTTPException):  # what the killed one had accepted
             time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     settings = load_settings(home=home)
     assert {finding.state for finding in verify(settings.audit, load_keys(home / "vault", {}))} <= {"sealed", "left"}

@@ -253,6 +253,24 @@ def test_question_that_takes_too_long_is_stopped(home: Path, both: tuple[Service
         store.close()
 
 
+def test_closing_the_store_stops_a_question_under_way(home: Path) -> None:
+    store, outcome = EmbeddedStore(home / "published", 600), []
+
+    def ask() -> None:
+        try:
+            with store.snapshot() as snapshot:
+                snapshot.rows(_SLOW)
+        except NotAvailable as error:
+            outcome.append(error.code)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    time.sleep(0.3)
+    store.close()
+    asking.join(5)
+    assert outcome == ["C360-548"]
+
+
 def test_pool_is_bounded_and_says_when_it_is_used_up(both: tuple[Service, Service], postgres: str, monkeypatch) -> None:
     store = PostgresStore(postgres, 1, 5)
     with store.snapshot() as held:
