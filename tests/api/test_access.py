@@ -113,10 +113,8 @@ def test_role_without_the_scope_is_refused(role: str, client, headers_of) -> Non
                 assert _ask(client, route, headers).status_code == 403, route
 
 
-@pytest.mark.parametrize("role", MAY_ASK)
+@pytest.mark.parametrize("role", [role for role, routes in MAY_ASK.items() if "profile" in routes.split()])
 def test_role_sees_the_customers_of_its_rows_and_no_other(role: str, client, headers_of) -> None:
-    if "profile" not in MAY_ASK[role].split():
-        pytest.skip("asks for no customer")
     headers = headers_of(role, AGENT_BRANCH, AGENT_EMPLOYEE)
     rule = ROLES["roles"][role]["rows"]["default"]
     seen = {
