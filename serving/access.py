@@ -40,6 +40,7 @@ ROUTES: dict[str, Route] = {
     "notes": Route(("mart_customer_profile",)),
     "work": Route(("mart_outbound_call",), "write"),
     "commission_customer": Route(("mart_commission_customer_day",)),
+    "income_customer": Route(("mart_income_customer_day",)),
     "commission_employees": Route(("mart_commission_employee_month",)),
     "commission_branches": Route(("mart_commission_branch_month",)),
     "reveal": Route(("mart_customer_profile",), "reveal"),

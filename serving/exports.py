@@ -29,6 +29,7 @@ _KEYS = {
     "mart_outbound_call": ("customer_id", "list_name"),
     "mart_outbound_suppressed": ("customer_id", "list_name"),
     "mart_commission_customer_day": ("business_date", "customer_id", "business_line"),
+    "mart_income_customer_day": ("business_date", "customer_id", "business_line", "income_kind"),
     "mart_commission_employee_month": ("employee_id",),
     "mart_commission_branch_month": ("branch_id",),
 }
@@ -75,7 +76,7 @@ def _span(mart: str, month: str | None, as_of_date: date) -> tuple[str, dict[str
     month = month or f"{as_of_date:%Y-%m}"
     if mart.endswith("_month"):
         return "commission_month = $month", {"month": month}
-    if mart == "mart_commission_customer_day":
+    if mart.endswith("_customer_day"):
         first = date.fromisoformat(f"{month}-01")
         after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
         return "business_date >= $first and business_date < $after", {"first": first, "after": after}

@@ -178,6 +178,14 @@ def commission_customer(
     return Answer(desk.commission_customer(caller, customer_id, first, last))
 
 
+@v1.get("/incomes/customers/{customer_id}", response_model=shapes.CustomerIncomeAnswer, tags=["commission"])
+def income_customer(
+    customer_id: CustomerId, desk: Desk, caller: Asking, first: First = None, last: Last = None
+) -> Answer:
+    """What was earned from a customer by day, business line and kind."""
+    return Answer(desk.income_customer(caller, customer_id, first, last))
+
+
 @v1.get("/commission/employees", response_model=shapes.EmployeeCommissionAnswer, responses=GONE, tags=["commission"])
 def commission_employees(
     desk: Desk, caller: Asking, month: Month = None, limit: Limit = PAGE, page: Page = None

@@ -39,7 +39,8 @@ MOST_A_PAGE = 1000
 _CHOICE = ("customer_id", "customer_kind", "name_masked", "branch_name")
 _OPEN_ITEMS = (
     "customer_id", "ipo_payment_due_date", "ipo_unpaid_amount", "ipo_short_amount", "next_option_expiry_date", "next_product_maturity_date",
-    "margin_tier", "minimum_maintenance_ratio", "maximum_option_risk_degree", "identity_expiry_date", "identity_expiry_days",
+    "margin_tier", "minimum_maintenance_ratio", "maximum_option_risk_degree", "guarantee_tier", "minimum_guarantee_ratio",
+    "next_repurchase_date", "next_advice_end_date", "identity_expiry_date", "identity_expiry_days",
     "risk_test_expiry_date", "risk_test_expiry_days", "is_risk_test_expired", "mismatched_holding_count", "open_complaint_count",
 )  # fmt: skip
 _ASSET_HISTORY = (
@@ -424,7 +425,22 @@ class Service:
         self, caller: Caller, customer_id: str, first: date | None = None, last: date | None = None
     ) -> dict[str, Any]:
         """Commission of a customer by trade date and business line, oldest first."""
-        with self.asked(caller, "commission_customer", customer_id=customer_id) as question:
+        order = "business_line"
+        return self._by_day(
+            caller, "commission_customer", "mart_commission_customer_day", customer_id, first, last, order
+        )
+
+    def income_customer(
+        self, caller: Caller, customer_id: str, first: date | None = None, last: date | None = None
+    ) -> dict[str, Any]:
+        """What was earned from a customer by day, business line and kind of income, oldest first."""
+        order = "business_line, income_kind"
+        return self._by_day(caller, "income_customer", "mart_income_customer_day", customer_id, first, last, order)
+
+    def _by_day(
+        self, caller: Caller, route: str, mart: str, customer_id: str, first: date | None, last: date | None, order: str
+    ) -> dict[str, Any]:
+        with self.asked(caller, route, customer_id=customer_id) as question:
             self.in_scope(question, customer_id, ["customer_id"])
             last = last or question.snapshot.as_of_date
             where, parameters = (
@@ -433,10 +449,8 @@ class Service:
             )
             if first:
                 where, parameters = f"{where} and business_date >= $first", {**parameters, "first": first}
-            columns = question.columns("mart_commission_customer_day")
             rows = question.rows(
-                "mart_commission_customer_day", where, parameters, columns,
-                f"order by business_date desc, business_line limit {MOST_A_PAGE}",
+                mart, where, parameters, question.columns(mart), f"order by business_date desc, {order} limit {MOST_A_PAGE}"
             )  # fmt: skip
             return question.answer(rows[::-1])
 

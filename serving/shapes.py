@@ -119,6 +119,7 @@ Holding = row_model("mart_customer_holding", ENTRIES)
 Tag = row_model("mart_customer_tag", ENTRIES)
 Suppressed = row_model("mart_outbound_suppressed", ENTRIES)
 CustomerCommission = row_model("mart_commission_customer_day", ENTRIES)
+CustomerIncome = row_model("mart_income_customer_day", ENTRIES)
 EmployeeCommission = row_model("mart_commission_employee_month", ENTRIES)
 BranchCommission = row_model("mart_commission_branch_month", ENTRIES)
 
@@ -215,6 +216,10 @@ class SuppressedAnswer(Paged):
 
 class CustomerCommissionAnswer(Answer):
     data: list[CustomerCommission]
+
+
+class CustomerIncomeAnswer(Answer):
+    data: list[CustomerIncome]
 
 
 class EmployeeCommissionAnswer(Paged):

@@ -28,7 +28,7 @@ POSTGRES_VARIABLE = "C360_SECRET_POSTGRES"
 POOL_WAIT_SECONDS = 2
 _WATCH_SECONDS = 0.2
 _CLOSE_SECONDS = 5
-BLOCKS = ("normal", "credit", "option", "fund")
+BLOCKS = ("normal", "credit", "option", "fund", "advice", "fund_advice")
 
 _PARAMETER = re.compile(r"\$(\w+)")
 _FRESHNESS = f"""

@@ -177,6 +177,10 @@ def mart_rows(keys: Keys, shift: int = 0, day: date = DAY) -> dict[str, list[dic
             {"business_date": day, "customer_id": person.customer_id, "business_line": "normal", "trade_count": 2,
              "turnover_amount": Decimal("10000.00"), "gross_commission_amount": Decimal("5.00"), "net_commission_amount": Decimal("3.10")}
         )  # fmt: skip
+        rows["mart_income_customer_day"].append(
+            {"business_date": day, "customer_id": person.customer_id, "business_line": "advice", "income_kind": "advice_back",
+             "gross_amount": Decimal("9.90"), "net_amount": Decimal("9.90")}
+        )  # fmt: skip
         _outbound(rows, keys, person, day)
     month = day.strftime("%Y-%m")
     for place in range(8):
@@ -204,6 +208,7 @@ def _profile(keys: Keys, person: Person, one: date, day: date, shift: int) -> di
         "main_staff_employee_id": person.employee, "main_staff_name_masked": "李**", "cash_amount": cash, "total_asset_amount": cash,
         "net_asset_amount": cash, "customer_status": "active", "has_marketing_consent": True, "life_cycle": "mature",
         "normal_as_of_date": one, "credit_as_of_date": one, "option_as_of_date": one - timedelta(days=1), "fund_as_of_date": None,
+        "advice_as_of_date": one, "fund_advice_as_of_date": one,
         "is_stale": True, "is_partial": True,
     }  # fmt: skip
 

@@ -21,13 +21,13 @@ MINE, OTHER = PEOPLE[3], PEOPLE[1]  # of B001, and of B003 with another employee
 MAY_ASK = {
     "agent": "lookup profile accounts holdings asset_history tags open_items lists list_calls work notes commission_customer reveal status",
     "branch_manager": "lookup profile accounts holdings asset_history tags open_items lists list_calls list_suppressed notes commission_customer "
-    "commission_employees commission_branches export status",
-    "e_office": "lookup profile accounts commission_customer commission_employees commission_branches status",
-    "performance": "commission_customer commission_employees commission_branches export status",
+    "income_customer commission_employees commission_branches export status",
+    "e_office": "lookup profile accounts holdings asset_history tags commission_customer commission_employees commission_branches status",
+    "performance": "commission_customer income_customer commission_employees commission_branches export status",
     "risk_control": "lookup profile accounts holdings asset_history tags open_items lists list_calls list_suppressed notes commission_customer "
     "reveal export status",
-    "analyst": "profile accounts holdings asset_history tags open_items lists list_suppressed commission_customer commission_employees "
-    "commission_branches export status",
+    "analyst": "profile accounts holdings asset_history tags open_items lists list_suppressed commission_customer income_customer "
+    "commission_employees commission_branches export status",
     "auditor": "profile lists list_calls list_suppressed commission_employees commission_branches status",
 }  # fmt: skip
 CALLS: dict[str, tuple[str, str, Any]] = {
@@ -50,6 +50,7 @@ CALLS: dict[str, tuple[str, str, Any]] = {
     "list_calls": ("get", f"/v1/lists/{MINE.list_name}/calls", None),
     "list_suppressed": ("get", "/v1/lists/margin_call/suppressed", None),
     "commission_customer": ("get", f"/v1/commission/customers/{MINE.customer_id}", None),
+    "income_customer": ("get", f"/v1/incomes/customers/{MINE.customer_id}", None),
     "commission_employees": ("get", "/v1/commission/employees", None),
     "commission_branches": ("get", "/v1/commission/branches", None),
     "status": ("get", "/v1/status", None),

@@ -97,7 +97,8 @@ def test_every_answer_says_day_revision_and_freshness(client, headers_of) -> Non
     answer = _ask(client, headers_of("risk_control"), "phone", SINGLE.phone).json()
     assert (answer["as_of_date"], answer["revision"]) == (DAY.isoformat(), 1)
     assert answer["freshness"] == {
-        "blocks": {"normal": "2026-09-30", "credit": "2026-09-30", "option": "2026-09-29", "fund": None}, "is_stale": True, "is_partial": True,
+        "blocks": {"normal": "2026-09-30", "credit": "2026-09-30", "option": "2026-09-29", "fund": None, "advice": "2026-09-30",
+                   "fund_advice": "2026-09-30"}, "is_stale": True, "is_partial": True,
     }  # fmt: skip
 
 

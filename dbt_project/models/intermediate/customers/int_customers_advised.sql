@@ -16,7 +16,7 @@ agreed as (
     select
         customer_id,
         business_date,
-        count(*) as advice_agreement_count,
+        count(agreement_id) as advice_agreement_count,
         min(end_date) as next_advice_end_date,
         -- a part of the fund holdings, never added to them
         sum(portfolio_amount) as fund_advice_amount,
