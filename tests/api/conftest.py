@@ -73,8 +73,10 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             pytest.fail("PostgreSQL is not installed")
         pytest.skip("PostgreSQL is not installed")
     folder = Path(tempfile.mkdtemp(prefix="c360pg"))  # a socket's path has to be short
-    shutil.chown(folder, "postgres", "postgres")
-    as_postgres = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    as_postgres = []
+    if os.geteuid() == 0:  # which PostgreSQL refuses to run as
+        shutil.chown(folder, "postgres", "postgres")
+        as_postgres = ["runuser", "-u", "postgres", "--"]
 
     def run(*words: str) -> None:
         subprocess.run([*as_postgres, *words], check=True, capture_output=True, cwd="/", timeout=60)
