@@ -14,25 +14,13 @@ from serving.callers import Caller
 from serving.overlay import now
 from serving.problems import NotAllowed, NotValid
 from serving.service import Question, Service
+from spark_jobs.publish.marts import MARTS
 
 MOST_ROWS = 50_000
 _AT_ONCE = 2_000
 _IN_MEMORY = 4 * 1024**2
 WATERMARK = "exported_by"
 
-# What orders the rows of a mart; unique within a day or month, and never null.
-_KEYS = {
-    "mart_customer_profile": ("customer_id",),
-    "mart_customer_account": ("business_line", "account_id"),
-    "mart_customer_holding": ("business_line", "account_id", "instrument_id", "position_side"),
-    "mart_customer_tag": ("customer_id", "tag_name"),
-    "mart_outbound_call": ("customer_id", "list_name"),
-    "mart_outbound_suppressed": ("customer_id", "list_name"),
-    "mart_commission_customer_day": ("business_date", "customer_id", "business_line"),
-    "mart_income_customer_day": ("business_date", "customer_id", "business_line", "income_kind"),
-    "mart_commission_employee_month": ("employee_id",),
-    "mart_commission_branch_month": ("branch_id",),
-}
 # A spreadsheet takes a text that starts so for a formula; full-width signs become plain ones in some.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -44,7 +32,7 @@ def export(
 
     Raises NotAllowed for a mart or column the role does not see, TooMany C360-545 when the rows would pass the quota: then nothing is exported.
     """
-    with service.asked(caller, "export", mart=mart if mart in _KEYS else "?") as question:
+    with service.asked(caller, "export", mart=mart if mart in MARTS else "?") as question:
         if mart not in caller.role.columns:
             raise NotAllowed("the role does not see this mart")
         seen = question.columns(mart)
@@ -74,9 +62,9 @@ def export(
 
 def _span(mart: str, month: str | None, as_of_date: date) -> tuple[str, dict[str, Any]]:
     month = month or f"{as_of_date:%Y-%m}"
-    if mart.endswith("_month"):
+    if MARTS[mart].is_month:
         return "commission_month = $month", {"month": month}
-    if mart.endswith("_customer_day"):
+    if MARTS[mart].day == "business_date":
         first = date.fromisoformat(f"{month}-01")
         after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
         return "business_date >= $first and business_date < $after", {"first": first, "after": after}
@@ -87,7 +75,7 @@ def _rows(
     question: Question, mart: str, where: str, parameters: dict[str, Any], columns: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
     """All rows in order, some at a time, from the one snapshot."""
-    key = _KEYS[mart]
+    key = MARTS[mart].key
     hidden = [name for name in key if name not in columns]
     marks = [f"last_{place}" for place in range(len(key))]
     after, last = "", {}

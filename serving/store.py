@@ -22,9 +22,8 @@ from typing import Any, Protocol
 import duckdb
 
 from serving.problems import NotAvailable
-from spark_jobs.config import Settings
+from spark_jobs.config import POSTGRES_VARIABLE, Settings
 
-POSTGRES_VARIABLE = "C360_SECRET_POSTGRES"
 POOL_WAIT_SECONDS = 2
 _WATCH_SECONDS = 0.2
 _CLOSE_SECONDS = 5

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from serving.problems import NotAvailable
-from serving.store import POOL_WAIT_SECONDS, POSTGRES_VARIABLE, for_psycopg
-from spark_jobs.config import Settings
+from serving.store import POOL_WAIT_SECONDS, for_psycopg
+from spark_jobs.config import POSTGRES_VARIABLE, Settings
 
 BUSY_SECONDS = 4
 

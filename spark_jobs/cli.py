@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import logging
+import os
 import sys
 import traceback
 from dataclasses import asdict
@@ -465,10 +466,14 @@ def export_audit(
 def rollback(revision: Annotated[int, typer.Option(help="a kept revision; see c360 status")]) -> None:
     """Publish an earlier revision again, in one step."""
     from spark_jobs.lock import writer_lock
-    from spark_jobs.publish.duckdb_store import point_at
+    from spark_jobs.publish.duckdb_store import point_at, revision_file
+    from spark_jobs.publish.postgres_store import PostgresStore
 
     settings = load_settings()
     with writer_lock(settings.work, f"rollback to revision {revision}"):
+        revision_file(settings.published, revision)
+        if serving := PostgresStore.of(os.environ):
+            serving.point_at(revision, settings.revisions_kept)
         now = point_at(settings.published, revision, settings.revisions_kept)
     console.print(f"revision {now.revision} is published, as of {now.as_of_date}")
 

@@ -16,6 +16,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from spark_jobs.errors import ConfigurationError
 
 PROJECT = Path(__file__).resolve().parents[1]
+POSTGRES_VARIABLE = "C360_SECRET_POSTGRES"
+"""Connection string of the serving PostgreSQL. Never a setting of a file: it may hold a password."""
 
 
 class Migration(BaseModel):

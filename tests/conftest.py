@@ -20,6 +20,9 @@ import simulator
 from spark_jobs.config import Settings, load_settings
 from spark_jobs.session import build_session
 from tests.loading import LoadedBroker, load_home
+from tests.postgres import postgres
+
+__all__ = ["postgres"]
 
 # Tests meet much code and little data: what is run a few times is not worth compiling twice, or at all.
 # The classes of a load fill more than Java expects, and every growth of their room would be a collection of everything.

@@ -12,13 +12,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from spark_jobs.config import Settings
+from spark_jobs.config import POSTGRES_VARIABLE, Settings
 from spark_jobs.contracts import load_catalogue
 from spark_jobs.errors import C360Error
 from spark_jobs.ingest.deliveries import delivered_days
 from spark_jobs.ingest.vault import load_keys
 from spark_jobs.publish.dictionary import read_dictionary
 from spark_jobs.publish.duckdb_store import connect_delta
+from spark_jobs.publish.postgres_store import PostgresStore
 from spark_jobs.quality.rules import SUITES, suite
 from spark_jobs.reconcile.checks import load_checks
 from spark_jobs.trading_calendar import trading_calendar
@@ -31,7 +32,7 @@ def examine(settings: Settings) -> list[dict[str, Any]]:
     checks: list[tuple[str, Callable[[Settings], str]]] = [
         ("Java", _java), ("jars", _jars), ("feed contracts", _contracts), ("rules", _rules),
         ("reconciliation", _reconciliation), ("dictionary", _dictionary), ("keys", _keys),
-        ("trading calendar", _calendar), ("DuckDB Delta extension", _duckdb), ("disk", _disk), ("landing", _landing),
+        ("trading calendar", _calendar), ("DuckDB Delta extension", _duckdb), ("disk", _disk), ("landing", _landing), ("serving store", _serving),
     ]  # fmt: skip
     findings = []
     for name, check in checks:
@@ -103,6 +104,11 @@ def _disk(settings: Settings) -> str:
 def _landing(settings: Settings) -> str:
     days = delivered_days(settings.landing)
     return f"{len(days)} business dates, {days[0]} to {days[-1]}" if days else "empty: c360 simulate, or deliver files"
+
+
+def _serving(settings: Settings) -> str:
+    serving = PostgresStore.of(os.environ)
+    return serving.examine() if serving else f"the published file alone (set {POSTGRES_VARIABLE} in production)"
 
 
 def show(findings: list[dict[str, Any]], console: Console) -> None:

@@ -6,6 +6,7 @@ nothing new writes nothing.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -26,8 +27,10 @@ from spark_jobs.io import in_days
 from spark_jobs.ledger import DeliveryRecord
 from spark_jobs.mappings import is_number_map
 from spark_jobs.publish import duckdb_store
-from spark_jobs.publish.candidate import MARTS, build_candidate, candidate_name, drop_candidate
+from spark_jobs.publish.candidate import build_candidate, candidate_name, drop_candidate
 from spark_jobs.publish.dictionary import read_dictionary
+from spark_jobs.publish.marts import MARTS
+from spark_jobs.publish.postgres_store import PostgresStore
 from spark_jobs.publish.revisions import add_revision, expected_rows, next_revision, record_publication
 from spark_jobs.quality.approvals import Request
 from spark_jobs.quality.gates import broken_days, must_agree, run_gate
@@ -275,14 +278,22 @@ def _publish(run: Run, days: list[date]) -> int:
     with run.timed("gate marts"):
         name = candidate_name(run)
         _stop_on_failure(
-            run, "marts", {mart: run.spark.table(f"{name}.{mart}").where(in_days(days, MARTS[mart])) for mart in MARTS}
+            run,
+            "marts",
+            {mart: run.spark.table(f"{name}.{mart}").where(in_days(days, MARTS[mart].day)) for mart in MARTS},
         )
     with run.timed("publish"):
         revision = next_revision(run)
         add_revision(run, days, revision)
         record_publication(run, days, revision)
-        duckdb_store.write_revision(run.lake.root, run.settings.published, revision, expected_rows(run, days))
+        expected = expected_rows(run, days)
+        file = duckdb_store.write_revision(run.lake.root, run.settings.published, revision, expected)
         duckdb_store.keep_statements(run.settings.published, revision, statements, candidate_name(run))
+        # Both are whole before either is served: what is read all day first, the analysts' file with it.
+        serving = PostgresStore.of(os.environ)
+        if serving:
+            serving.write_revision(file, revision)
+            serving.point_at(revision, run.settings.revisions_kept)
         duckdb_store.point_at(run.settings.published, revision, run.settings.revisions_kept)
         run.ledger.mark_done(days, "published", run.number)
         drop_candidate(run)

@@ -20,21 +20,6 @@ from spark_jobs.publish.dictionary import DBT_PROJECT
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
 
-MARTS = {
-    "mart_customer_profile": "as_of_date",
-    "mart_customer_account": "as_of_date",
-    "mart_customer_holding": "as_of_date",
-    "mart_customer_tag": "as_of_date",
-    "mart_outbound_call": "as_of_date",
-    "mart_outbound_suppressed": "as_of_date",
-    "mart_commission_customer_day": "business_date",
-    "mart_income_customer_day": "business_date",
-    "mart_commission_employee_month": "as_of_date",
-    "mart_commission_branch_month": "as_of_date",
-}
-"""Each mart and the column that says for which day its rows speak."""
-MONTH_MARTS = ("mart_commission_employee_month", "mart_commission_branch_month")
-
 
 def candidate_name(run: Run) -> str:
     return f"candidate_{run.number:06d}"

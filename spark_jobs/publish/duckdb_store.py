@@ -18,20 +18,7 @@ from pathlib import Path
 import duckdb
 
 from spark_jobs.errors import InfrastructureError
-from spark_jobs.publish.candidate import MARTS, MONTH_MARTS
-
-_KEYS = {
-    "mart_customer_profile": "customer_id, as_of_date",
-    "mart_customer_account": "customer_id, as_of_date",
-    "mart_customer_holding": "customer_id, as_of_date",
-    "mart_customer_tag": "customer_id, as_of_date",
-    "mart_outbound_call": "customer_id, as_of_date",
-    "mart_outbound_suppressed": "customer_id, as_of_date",
-    "mart_commission_customer_day": "customer_id, business_date",
-    "mart_income_customer_day": "customer_id, business_date",
-    "mart_commission_employee_month": "employee_id, commission_month",
-    "mart_commission_branch_month": "branch_id, commission_month",
-}
+from spark_jobs.publish.marts import MARTS, Mart
 
 # Of the last published day on or before the one asked for: a day without trading has the profile of the last trading day.
 _PROFILE_AT = """
@@ -86,39 +73,19 @@ def write_revision(lake_root: str, published: Path, revision: int, expected: dic
     try:
         in_force = f"(select business_date, max(revision) as revision from delta_scan('{root}/meta/publications') group by business_date)"
         connection.execute(f"create table publication as select * from {in_force} order by business_date")
-        for mart, day in MARTS.items():
+        for mart in MARTS.values():
             newest_of_month = (
-                "qualify as_of_date = max(as_of_date) over (partition by commission_month)"
-                if mart in MONTH_MARTS
-                else ""
+                "qualify as_of_date = max(as_of_date) over (partition by commission_month)" if mart.is_month else ""
             )
             connection.execute(
-                f"create table {mart} as select mart.* exclude (revision) from delta_scan('{root}/marts/{mart}') as mart "
-                f"inner join publication on mart.{day} = publication.business_date and mart.revision = publication.revision "
-                f"{newest_of_month} order by {_KEYS[mart]}"
+                f"create table {mart.name} as select mart.* exclude (revision) from delta_scan('{root}/marts/{mart.name}') as mart "
+                f"inner join publication on mart.{mart.day} = publication.business_date and mart.revision = publication.revision "
+                f"{newest_of_month} order by {', '.join(mart.sorted_by)}"
             )
-        for mart, day in MARTS.items():
-            # A month mart keeps the last day of each month only, so its earlier days are counted where they come from.
-            joined = f"{mart} inner join publication on {mart}.{day} = publication.business_date"
-            source = f"delta_scan('{root}/marts/{mart}')" if mart in MONTH_MARTS else joined
-            rows = connection.execute(f"select count(*) from {source} where revision = {revision}").fetchone()[0]
-            if rows != expected[mart]:
-                raise InfrastructureError(
-                    "C360-531",
-                    f"{mart} has {rows:,} rows of revision {revision} where {expected[mart]:,} were built",
-                    kept="the file published before",
-                )
-            doubled = connection.execute(
-                f"select count(*) from (select {_full_key(mart)} from {mart} group by all having count(*) > 1)"
-            ).fetchone()[0]
-            if doubled:
-                raise InfrastructureError(
-                    "C360-531",
-                    f"{mart} has {doubled:,} keys twice in the published file",
-                    kept="the file published before",
-                )
-        connection.execute("create index profile_by_customer on mart_customer_profile (customer_id)")
-        connection.execute("create index profile_by_phone on mart_customer_profile (mobile_phone_token)")
+        for mart in MARTS.values():
+            _check(connection, root, mart, revision, expected[mart.name])
+            for column in mart.looked_up_by:
+                connection.execute(f"create index {mart.name}_by_{column} on {mart.name} ({column})")
         connection.execute(_PROFILE_AT)
         connection.execute("checkpoint")
     finally:
@@ -127,26 +94,40 @@ def write_revision(lake_root: str, published: Path, revision: int, expected: dic
     return final
 
 
-def _full_key(mart: str) -> str:
-    return {
-        "mart_customer_profile": "customer_id, as_of_date",
-        "mart_customer_account": "business_line, account_id, as_of_date",
-        "mart_customer_holding": "business_line, account_id, instrument_id, position_side, as_of_date",
-        "mart_customer_tag": "customer_id, tag_name, as_of_date",
-        "mart_outbound_call": "customer_id, list_name, as_of_date",
-        "mart_outbound_suppressed": "customer_id, list_name, as_of_date",
-        "mart_commission_customer_day": "customer_id, business_line, business_date",
-        "mart_income_customer_day": "customer_id, business_line, income_kind, business_date",
-        "mart_commission_employee_month": "employee_id, commission_month",
-        "mart_commission_branch_month": "branch_id, commission_month",
-    }[mart]
+def _check(connection: duckdb.DuckDBPyConnection, root: str, mart: Mart, revision: int, expected: int) -> None:
+    """Raises InfrastructureError C360-531 when the file lacks rows of the revision or has a key twice."""
+    # A month mart keeps the last day of each month only, so its earlier days are counted where they come from.
+    joined = f"{mart.name} inner join publication on {mart.name}.{mart.day} = publication.business_date"
+    source = f"delta_scan('{root}/marts/{mart.name}')" if mart.is_month else joined
+    rows = connection.execute(f"select count(*) from {source} where revision = {revision}").fetchone()[0]
+    if rows != expected:
+        raise InfrastructureError(
+            "C360-531",
+            f"{mart.name} has {rows:,} rows of revision {revision} where {expected:,} were built",
+            kept="the file published before",
+        )
+    doubled = connection.execute(
+        f"select count(*) from (select {', '.join(mart.key)} from {mart.name} group by all having count(*) > 1)"
+    ).fetchone()[0]
+    if doubled:
+        raise InfrastructureError(
+            "C360-531",
+            f"{mart.name} has {doubled:,} keys twice in the published file",
+            kept="the file published before",
+        )
 
 
-def point_at(published: Path, revision: int, keep: int) -> Published:
-    """Make `revision` the one in force, in one step, and forget the oldest files."""
+def revision_file(published: Path, revision: int) -> Path:
+    """The file of a revision. Raises InfrastructureError C360-533 when it is not kept any more."""
     file = published / "revisions" / f"{revision:06d}.duckdb"
     if not file.is_file():
         raise InfrastructureError("C360-533", f"revision {revision} is not kept any more", next_step="c360 status")
+    return file
+
+
+def point_at(published: Path, revision: int, keep: int) -> Published:
+    """Make `revision` the one in force, in one step, and forget the oldest files. Raises InfrastructureError C360-533."""
+    file = revision_file(published, revision)
     with duckdb.connect(str(file), read_only=True) as connection:
         newest = connection.execute("select max(business_date) from publication").fetchone()[0]
     _replace_json(

@@ -12,7 +12,8 @@ from pyspark.sql import functions as F
 
 from spark_jobs.context import Run
 from spark_jobs.io import in_days
-from spark_jobs.publish.candidate import MARTS, candidate_name
+from spark_jobs.publish.candidate import candidate_name
+from spark_jobs.publish.marts import MARTS
 
 PUBLICATIONS_SCHEMA = "business_date date, revision int, run int, digest string, stale_feeds string"
 
@@ -28,7 +29,7 @@ def add_revision(run: Run, days: list[date], revision: int) -> None:
     name = candidate_name(run)
 
     def one(mart: str) -> None:
-        column = MARTS[mart]
+        column = MARTS[mart].day
         frame = run.spark.table(f"{name}.{mart}").where(in_days(days, column)).withColumn("revision", F.lit(revision))
         (
             frame.coalesce(1)
@@ -47,9 +48,11 @@ def add_revision(run: Run, days: list[date], revision: int) -> None:
 def expected_rows(run: Run, days: list[date]) -> dict[str, int]:
     """Rows of every mart for `days`, counted in the candidate by a scan: what the store must hold of this revision."""
     name = candidate_name(run)
-    frames = {mart: run.spark.table(f"{name}.{mart}").where(in_days(days, column)) for mart, column in MARTS.items()}
+    frames = {mart: run.spark.table(f"{name}.{mart}").where(in_days(days, MARTS[mart].day)) for mart in MARTS}
     # A sum over a column reads the files; a bare count would be answered from statistics.
-    return {mart: frame.agg(F.count_if(F.col(MARTS[mart]).isNotNull())).first()[0] for mart, frame in frames.items()}
+    return {
+        mart: frame.agg(F.count_if(F.col(MARTS[mart].day).isNotNull())).first()[0] for mart, frame in frames.items()
+    }
 
 
 def record_publication(run: Run, days: list[date], revision: int) -> None:

@@ -12,8 +12,8 @@ import simulator
 from spark_jobs.chains import Link, in_force
 from spark_jobs.gold.tables import TABLES
 from spark_jobs.ingest.deliveries import delivered_days
-from spark_jobs.publish.candidate import MARTS
 from spark_jobs.publish.duckdb_store import connect_delta, current
+from spark_jobs.publish.marts import MARTS
 from tests.loading import load_home
 
 pytestmark = pytest.mark.acceptance

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -62,31 +59,3 @@ def headers_of(service: Service) -> Callable[..., dict[str, str]]:
         return {"X-API-Key": key}
 
     return make
-
-
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The connection string of a private cluster that listens on a socket only; skipped where PostgreSQL is not installed."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not programs:
-        if os.environ.get("C360_REQUIRE_ALL") == "1":
-            pytest.fail("PostgreSQL is not installed")
-        pytest.skip("PostgreSQL is not installed")
-    folder = Path(tempfile.mkdtemp(prefix="c360pg"))  # a socket's path has to be short
-    as_postgres = []
-    if os.geteuid() == 0:  # which PostgreSQL refuses to run as
-        shutil.chown(folder, "postgres", "postgres")
-        as_postgres = ["runuser", "-u", "postgres", "--"]
-
-    def run(*words: str) -> None:
-        subprocess.run([*as_postgres, *words], check=True, capture_output=True, cwd="/", timeout=60)
-
-    run(str(programs[-1]), "-D", f"{folder}/data", "-A", "trust", "-N", "-U", "postgres", "--locale=C", "-E", "UTF8")
-    control = str(programs[-1].with_name("pg_ctl"))
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c max_connections=60"
-    run(control, "-D", f"{folder}/data", "-w", "-l", f"{folder}/log", "-o", options, "start")
-    try:
-        yield f"host={folder} user=postgres dbname=postgres"
-    finally:
-        run(control, "-D", f"{folder}/data", "-m", "immediate", "stop")
-        shutil.rmtree(folder)

@@ -11,7 +11,7 @@ import typer.main
 
 from spark_jobs.cli import app
 from spark_jobs.config import PROJECT, Settings
-from spark_jobs.publish.candidate import MARTS
+from spark_jobs.publish.marts import MARTS
 
 READMES = [PROJECT / "README.md", PROJECT / "README.zh.md"]
 PAGES = sorted([*READMES, PROJECT / "CHANGELOG.md", *(PROJECT / "docs").rglob("*.md")])

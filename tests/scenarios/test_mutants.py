@@ -19,8 +19,9 @@ from pyspark.sql import SparkSession
 from spark_jobs.config import Settings
 from spark_jobs.gold.tables import TABLES
 from spark_jobs.io import Lake
-from spark_jobs.publish.candidate import DBT_PROJECT, MONTH_MARTS, run_dbt
+from spark_jobs.publish.candidate import DBT_PROJECT, run_dbt
 from spark_jobs.publish.duckdb_store import open_published
+from spark_jobs.publish.marts import MARTS
 from tests.truth_compare import CLAIMS, differences_from_truth, first_differences
 
 COMMISSIONS, CUSTOMERS = "models/intermediate/commissions", "models/intermediate/customers"
@@ -388,7 +389,7 @@ class Variants:
         """The mart of a claim, under its own name on `connection`."""
         mart = mart_of(claim)
         newest = (
-            "qualify as_of_date = max(as_of_date) over (partition by commission_month)" if mart in MONTH_MARTS else ""
+            "qualify as_of_date = max(as_of_date) over (partition by commission_month)" if MARTS[mart].is_month else ""
         )
         connection.register("computed", self._spark.sql(self._statement(f"{mart}__{suffix}")).toArrow())
         connection.execute(f"create view {mart} as select * from computed {newest}")

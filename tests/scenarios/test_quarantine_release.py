@@ -32,8 +32,8 @@ from spark_jobs.jobs import quarantine as job
 from spark_jobs.jobs.load import take_in
 from spark_jobs.jobs.start import start_run
 from spark_jobs.ledger import Ledger
-from spark_jobs.publish.candidate import MARTS
 from spark_jobs.publish.duckdb_store import connect_delta, open_published
+from spark_jobs.publish.marts import MARTS
 from tests.leaks import find_leaks
 from tests.loading import LoadedBroker, load_home
 from tests.truth_compare import CLAIMS, must_equal_truth

@@ -9,22 +9,12 @@ import pytest
 import yaml
 
 from spark_jobs.gold.tables import TABLES
+from spark_jobs.publish.marts import MARTS
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 MODELS = PROJECT / "models"
 
-PUBLIC_MARTS = {
-    "mart_income_customer_day",
-    "mart_customer_profile",
-    "mart_customer_account",
-    "mart_customer_holding",
-    "mart_customer_tag",
-    "mart_outbound_call",
-    "mart_outbound_suppressed",
-    "mart_commission_customer_day",
-    "mart_commission_employee_month",
-    "mart_commission_branch_month",
-}
+PUBLIC_MARTS = set(MARTS)
 
 
 def read_properties(kind: str) -> dict[str, dict]:

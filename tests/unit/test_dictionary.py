@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from spark_jobs.cli import app
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.jobs.dictionary import export, of_mart
-from spark_jobs.publish.candidate import MARTS
 from spark_jobs.publish.dictionary import DBT_PROJECT, HEADINGS, read_dictionary
+from spark_jobs.publish.marts import MARTS
 
 
 @pytest.fixture

@@ -1,0 +1,59 @@
+"""The public marts, said once: how they are keyed, sorted, looked up and published. Nothing here needs Spark or a store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mart:
+    """One public mart.
+
+    day: the column that says for which day a row speaks. key: unique in what is published. sorted_by: in which order rows are written, so
+    that those asked for together lie together. looked_up_by: columns with an index. is_month: of each month its last day only is published.
+    """
+
+    name: str
+    day: str
+    key: tuple[str, ...]
+    sorted_by: tuple[str, ...]
+    looked_up_by: tuple[str, ...] = ()
+    is_month: bool = False
+
+
+MARTS: dict[str, Mart] = {
+    mart.name: mart
+    for mart in (
+        Mart(
+            "mart_customer_profile", "as_of_date", ("customer_id", "as_of_date"), ("customer_id", "as_of_date"),
+            ("customer_id", "mobile_phone_token"),
+        ),
+        Mart(
+            "mart_customer_account", "as_of_date", ("business_line", "account_id", "as_of_date"), ("customer_id", "as_of_date"),
+            ("customer_id", "account_id", "client_number"),
+        ),
+        Mart(
+            "mart_customer_holding", "as_of_date", ("business_line", "account_id", "instrument_id", "position_side", "as_of_date"),
+            ("customer_id", "as_of_date"), ("customer_id",),
+        ),
+        Mart("mart_customer_tag", "as_of_date", ("customer_id", "tag_name", "as_of_date"), ("customer_id", "as_of_date")),
+        Mart("mart_outbound_call", "as_of_date", ("customer_id", "list_name", "as_of_date"), ("customer_id", "as_of_date")),
+        Mart("mart_outbound_suppressed", "as_of_date", ("customer_id", "list_name", "as_of_date"), ("customer_id", "as_of_date")),
+        Mart(
+            "mart_income_customer_day", "business_date", ("customer_id", "business_line", "income_kind", "business_date"),
+            ("customer_id", "business_date"),
+        ),
+        Mart(
+            "mart_commission_customer_day", "business_date", ("customer_id", "business_line", "business_date"),
+            ("customer_id", "business_date"),
+        ),
+        Mart(
+            "mart_commission_employee_month", "as_of_date", ("employee_id", "commission_month"), ("employee_id", "commission_month"),
+            is_month=True,
+        ),
+        Mart(
+            "mart_commission_branch_month", "as_of_date", ("branch_id", "commission_month"), ("branch_id", "commission_month"),
+            is_month=True,
+        ),
+    )
+}  # fmt: skip
