@@ -17,10 +17,10 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 import simulator
-from spark_jobs.config import Settings, load_settings
+from spark_jobs.config import POSTGRES_VARIABLE, Settings, load_settings
 from spark_jobs.session import build_session
 from tests.loading import LoadedBroker, load_home
-from tests.postgres import postgres
+from tests.postgres import PROGRAMS, database, postgres
 
 __all__ = ["postgres"]
 
@@ -76,7 +76,15 @@ def forget_tables() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def broker(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> LoadedBroker:
+def broker(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> LoadedBroker:
+    """Published to PostgreSQL, too, where that is installed: `loaded.serving` is its connection string."""
     home = tmp_path_factory.mktemp("broker")
     simulator.simulate(home, customers=CUSTOMERS, days=DAYS, seed=SEED, start=START)
-    return load_home(home)
+    serving = database(request.getfixturevalue("postgres"), "broker") if PROGRAMS else ""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(POSTGRES_VARIABLE, serving)
+        loaded = load_home(home)
+    loaded.serving = serving
+    return loaded

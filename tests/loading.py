@@ -25,6 +25,7 @@ class LoadedBroker:
     settings: Settings
     summary: dict
     outcome: Outcome
+    serving: str = ""
 
 
 def load_home(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
@@ -36,6 +37,13 @@ def cluster() -> Iterator[str]:
     finally:
         run(control, "-D", f"{folder}/data", "-m", "immediate", "stop")
         shutil.rmtree(folder)
+
+
+def database(conninfo: str, name: str) -> str:
+    """The connection string of a new, empty database of the cluster."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute(f"create database {name}")
+    return conninfo.replace("dbname=postgres", f"dbname={name}")
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,13 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+import psycopg
+
 import simulator
 from spark_jobs.publish.dictionary import read_dictionary
 from spark_jobs.publish.duckdb_store import open_published
+from spark_jobs.publish.marts import MARTS
+from spark_jobs.publish.postgres_store import PostgresStore
 from tests.leaks import find_leaks
 from tests.loading import load_home
 
@@ -102,3 +106,14 @@ def test_the_published_columns_are_those_of_the_dictionary_and_as_full_as_it_say
             nulls = f"select count(*) from {entry.mart} where {entry.column} is null"
             if entry.default != "null":
                 assert connection.execute(nulls).fetchone() == (0,), f"{entry.mart}.{entry.column}"
+
+
+def test_postgres_serves_what_the_file_serves(broker, postgres):
+    """Row for row, in the revision the load has published."""
+    store = PostgresStore(broker.serving)
+    assert store.served() == broker.outcome.revision
+    with open_published(broker.settings.published) as file, psycopg.connect(broker.serving) as connection:
+        for mart in MARTS.values():
+            query = f"select * from {{}}{mart.name} order by {', '.join(mart.key)}"
+            rows = file.execute(query.format("")).fetchall()
+            assert rows and connection.execute(query.format("c360.")).fetchall() == rows, mart.name

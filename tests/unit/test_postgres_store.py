@@ -23,6 +23,7 @@ from spark_jobs.publish import postgres_store
 from spark_jobs.publish.marts import MARTS
 from spark_jobs.publish.postgres_store import PostgresStore
 from tests.api.builders import DAY, PEOPLE, publish
+from tests.postgres import database
 
 
 @pytest.fixture(scope="module")
@@ -36,20 +37,18 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture
-def database(postgres: str) -> Iterator[str]:
+def conninfo(postgres: str) -> Iterator[str]:
     """The connection string of an empty database."""
     name = f"store_{os.getpid()}_{time.monotonic_ns()}"
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(f"create database {name}")
-    yield postgres.replace("dbname=postgres", f"dbname={name}")
+    yield database(postgres, name)
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(f"drop database {name} with (force)")
 
 
 @pytest.fixture
-def store(database: str, files: list[Path]) -> PostgresStore:
+def store(conninfo: str, files: list[Path]) -> PostgresStore:
     """With revision 1 in force."""
-    opened = PostgresStore(database)
+    opened = PostgresStore(conninfo)
     opened.write_revision(files[0], 1)
     assert opened.point_at(1, keep=5) == DAY
     return opened
