@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from serving import pages
 from serving.guard import Guard, body_of, headers_of
 from serving.problems import NotFound, NotValid, ServingError
 from serving.routes import health, v1
@@ -76,6 +77,7 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
     )  # fmt: skip
     app.include_router(v1)
     app.include_router(health)
+    pages.mount(app)
     app.add_exception_handler(C360Error, _problem)
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _http)

@@ -121,7 +121,8 @@ class Service:
         self.keys = load_keys(settings.vault, environment)
         self.vault = Vault(settings.vault, self.keys)
         self.store = store or open_store(settings, environment)
-        self.overlay = Overlay(open_work(settings, environment))
+        self.work = open_work(settings, environment)
+        self.overlay = Overlay(self.work)
         self.pages = Pages(derived_key(self.keys, "pages"))
         self._freshness: dict[int, dict[str, Any]] = {}
         self.rate = RateLimit(settings.serve_requests_per_minute)

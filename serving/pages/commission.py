@@ -1,0 +1,55 @@
+"""Tables of commission: which columns the caller was given, and their sums."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+from serving.callers import Caller
+from serving.problems import NotAvailable
+from serving.service import MOST_A_PAGE
+
+_LEFT_OUT = {"customer_id", "as_of_date", "commission_month", "region_name"}
+MOST_PAGES = 20
+
+
+def whole(
+    question: Callable[..., dict[str, Any]], caller: Caller, month: str | None
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """All rows of a month, page by page; the token binds them to one revision. Raises NotAvailable for more than a page can show."""
+    answer = question(caller, month, MOST_A_PAGE, None)
+    rows, pages = list(answer["data"]), 1
+    while answer["next_page"]:
+        if pages == MOST_PAGES:
+            raise NotAvailable("there are more rows than a page shows", "export the month instead")
+        answer = question(caller, month, MOST_A_PAGE, answer["next_page"])
+        rows, pages = rows + answer["data"], pages + 1
+    return answer, rows
+
+
+def of_customer(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Newest first, with the sum of every amount."""
+    return _table(rows[::-1])
+
+
+def of_month(answer: dict[str, Any], rows: list[dict[str, Any]], month: str | None) -> dict[str, Any]:
+    shown = month or answer["as_of_date"].strftime("%Y-%m")
+    first = date.fromisoformat(f"{shown}-01")
+    return {
+        "envelope": answer,
+        "month": shown,
+        "before": (first - timedelta(days=1)).strftime("%Y-%m"),
+        "after": (first + timedelta(days=32)).strftime("%Y-%m"),
+        **_table(sorted(rows, key=lambda row: row.get("net_commission_amount") or 0, reverse=True)),
+    }
+
+
+def _table(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    columns = [name for name in (rows[0] if rows else ()) if name not in _LEFT_OUT]
+    sums = {
+        name: sum(row[name] for row in rows if row[name] is not None)
+        for name in columns
+        if name.endswith(("_amount", "_count"))
+    }
+    return {"rows": rows, "columns": columns, "sums": sums}
