@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-WIDTH, HEIGHT = 460, 150
-_LEFT, _RIGHT, _TOP, _BOTTOM = 76, 8, 10, 22
+WIDTH, HEIGHT = 340, 130
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 4, 8, 20
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,9 @@ def of_month(answer: dict[str, Any], rows: list[dict[str, Any]], month: str | No
         "envelope": answer,
         "month": shown,
         "before": (first - timedelta(days=1)).strftime("%Y-%m"),
-        "after": (first + timedelta(days=32)).strftime("%Y-%m"),
+        "after": (first + timedelta(days=32)).strftime("%Y-%m")
+        if first < answer["as_of_date"].replace(day=1)
+        else None,
         **_table(sorted(rows, key=lambda row: row.get("net_commission_amount") or 0, reverse=True)),
     }
 

@@ -26,8 +26,8 @@ MOST_HOLDINGS = 12
 _TRIES = 3
 
 WHO = (
-    "name_masked", "customer_kind", "customer_id", "gender", "age_band", "branch_name", "region_name", "main_staff_name_masked",
-    "main_staff_employee_id", "open_date", "customer_status", "life_cycle", "mobile_phone_masked", "identity_masked",
+    "gender", "age_band", "region_name", "main_staff_name_masked", "main_staff_employee_id", "open_date", "customer_status",
+    "life_cycle", "mobile_phone_masked", "identity_masked",
 )  # fmt: skip
 CONTACT = ("last_call_date", "last_call_result", "last_reached_date")
 BLOCKS = {

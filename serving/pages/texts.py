@@ -18,9 +18,10 @@ OTHER_ERROR = "C360-599"
 def texts() -> dict[str, Any]:
     """words, columns, codes and errors. Raises ValueError that names what lacks a language: the service does not start with it."""
     found = read_yaml(FILE)
-    missing = sorted(path for path, entry in _entries(found) if not all(entry.get(one) for one in LANGUAGES))
+    # Exactly both: an unquoted comma in a text makes a key of what follows it.
+    missing = sorted(path for path, entry in _entries(found) if set(entry) != set(LANGUAGES) or not all(entry.values()))
     if missing:
-        raise ValueError(f"{FILE.name} lacks a language at: {', '.join(missing)}")
+        raise ValueError(f"{FILE.name} is not one text in each language at: {', '.join(missing)}")
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
@@ -40,6 +41,12 @@ class Visit:
         return Words(self.session.language)
 
     @property
+    def switch(self) -> str:
+        """Where the other language of this page is, up to its name: the same month and page of a list."""
+        kept = {name: value for name, value in self.request.query_params.items() if name in ("month", "page")}
+        return f"{self.here}?{urlencode(kept | {'lang': ''} if self.here == self.request.url.path else {'lang': ''})}"
+
+    @property
     def token(self) -> str:
         return self.sessions.token(self.session)
 
@@ -56,7 +63,7 @@ class Visit:
         caller = self.signed_in()
         return self._keep(
             page(
-                template, self.words, status, csrf=self.token, here=self.here, root=PATH, caller=caller,
+                template, self.words, status, csrf=self.token, here=self.here, switch=self.switch, root=PATH, caller=caller,
                 navigation=navigation(caller), **{"envelope": None, **context},
             )
         )  # fmt: skip
