@@ -50,7 +50,7 @@ OPEN_ITEMS = (
 )  # fmt: skip
 HOLDINGS = (
     "business_line", "instrument_id", "instrument_name", "position_side", "quantity", "price", "currency_code", "market_value_amount",
-    "product_risk_level", "maturity_date", "block_as_of_date",
+    "product_risk_level", "maturity_date",
 )  # fmt: skip
 ACCOUNTS = ("business_line", "account_id", "account_status", "open_date", "block_as_of_date")
 

@@ -63,7 +63,17 @@ def build_day(home: Path) -> Path:
     with duckdb.connect(str(home / "published" / pointer["file"])) as database:
         database.execute(_PROFILE)
         database.execute("update mart_customer_holding set block_as_of_date = as_of_date")
+        database.execute(
+            "update mart_commission_branch_month set turnover_amount = 486200.00, gross_commission_amount = 243.10"
+        )
+        database.execute(
+            "update mart_commission_employee_month set turnover_amount = 243100.00, gross_commission_amount = 121.55"
+        )
         _history(database)
+        database.execute(
+            "update mart_commission_customer_day set stamp_duty_amount = 45.50, transfer_fee_amount = 1.82, handling_fee_amount = 6.21, "
+            "regulatory_fee_amount = 3.64 where customer_id = ?", [RICH.customer_id],
+        )  # fmt: skip
         _rows(database)
         database.execute(
             "update mart_outbound_call set reason_text = 'minimum_maintenance_ratio 1.382000, credit_debt_amount 200000.00', "
