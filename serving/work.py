@@ -34,6 +34,8 @@ SCHEMA = (
     # sealed under the data key of the customer's client number, so that erasing the customer erases it
     "create table if not exists call_note (note_id text primary key, customer_id text not null, subject text not null, sealed text not null, "
     "written_date text not null, written_at text not null, employee text)",
+    # a look-up of the call platform, sealed until a browser opens it; used once
+    "create table if not exists page_ticket (ticket_hash text primary key, sealed text not null, until_seconds bigint not null)",
     "create index if not exists call_made_by_date on call_made (made_date)",
     "create index if not exists phone_word_by_date on phone_word (recorded_date)",
     "create index if not exists call_note_by_customer on call_note (customer_id, written_date)",

@@ -25,16 +25,27 @@ MONTHS_SHOWN_DAYS = 365
 MOST_HOLDINGS = 12
 _TRIES = 3
 
+# What a page shows of a customer, in this order; a column the published marts or the role do not have is left out.
 WHO = (
     "gender", "age_band", "region_name", "main_staff_name_masked", "main_staff_employee_id", "open_date", "customer_status",
     "life_cycle", "mobile_phone_masked", "identity_masked",
 )  # fmt: skip
 CONTACT = ("last_call_date", "last_call_result", "last_reached_date")
-BLOCKS = {
-    "normal": ("cash_amount", "securities_amount", "restricted_amount", "in_transit_amount"),
+BLOCKS: dict[str, tuple[str, ...]] = {
+    "normal": (
+        "cash_amount",
+        "securities_amount",
+        "restricted_amount",
+        "in_transit_amount",
+        "repurchase_asset_amount",
+        "repurchase_debt_amount",
+        "pledge_debt_amount",
+    ),
     "credit": ("credit_asset_amount", "credit_debt_amount", "credit_net_amount"),
     "option": ("option_equity_amount",),
     "fund": ("fund_amount",),
+    "fund_advice": ("fund_advice_amount",),
+    "advice": ("advice_agreement_count", "year_advice_fee_amount", "next_advice_end_date"),
 }
 TOTALS = (
     "total_asset_amount", "net_asset_amount", "average_20d_asset_amount", "month_net_asset_change_amount", "day_profit_amount",
@@ -42,10 +53,10 @@ TOTALS = (
 )  # fmt: skip
 RISK = (
     "risk_level", "risk_test_expiry_date", "identity_expiry_date", "margin_tier", "minimum_maintenance_ratio",
-    "maximum_option_risk_degree", "mismatched_holding_count",
+    "maximum_option_risk_degree", "guarantee_tier", "minimum_guarantee_ratio", "mismatched_holding_count",
 )  # fmt: skip
 OPEN_ITEMS = (
-    "ipo_payment_due_date", "ipo_unpaid_amount", "ipo_short_amount", "next_option_expiry_date", "next_product_maturity_date",
+    "ipo_payment_due_date", "ipo_unpaid_amount", "ipo_short_amount", "next_option_expiry_date", "next_product_maturity_date", "next_repurchase_date",
     "open_complaint_count",
 )  # fmt: skip
 HOLDINGS = (
@@ -140,7 +151,9 @@ def _screen(service: Service, caller: Caller, reference: Reference, words: Words
     }
     try:
         shown["notes"] = ask("notes", calls.read_notes)
-    except VaultError:
+    except VaultError as error:
+        if error.code != "C360-520":
+            raise
         shown["notes_erased"] = True
     if not has_figures:
         return shown, revisions

@@ -22,7 +22,6 @@ from serving.routes import PROBLEMS, Answer, Asking, Desk
 from serving.service import Service
 
 TICKET_SECONDS = 60
-_TABLE = "create table if not exists page_ticket (ticket_hash text primary key, sealed text not null, until_seconds bigint not null)"
 
 
 def make_ticket(service: Service, caller: Caller, value: dict[str, Any]) -> str:
@@ -33,7 +32,6 @@ def make_ticket(service: Service, caller: Caller, value: dict[str, Any]) -> str:
         ticket, now = secrets.token_urlsafe(32), seconds_now()
         sealed = _seal(service).close("ticket", _hash(ticket), {**value, "key": caller.id.removeprefix("key:")})
         with service.work.writing() as work:
-            work.change(_TABLE, {})
             work.change("delete from page_ticket where until_seconds < $now", {"now": now})
             work.change(
                 "insert into page_ticket (ticket_hash, sealed, until_seconds) values ($ticket, $sealed, $until)",
@@ -46,7 +44,6 @@ def use_ticket(service: Service, ticket: str) -> dict[str, Any]:
     """by, value, last_id_digits and key of a ticket; it is gone afterwards. Raises NotFound for one that is used, too old or unknown."""
     bound = {"ticket": _hash(ticket), "now": seconds_now()}
     with service.work.writing() as work:
-        work.change(_TABLE, {})
         found = work.rows("select sealed from page_ticket where ticket_hash = $ticket and until_seconds >= $now", bound)
         # Who deletes it has it: of two requests at once one is told there is none.
         is_ours = work.change("delete from page_ticket where ticket_hash = $ticket", bound) == 1

