@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from types import SimpleNamespace
+
 import pytest
 
 from serving.pages import customers, sessions, tickets
 from serving.pages.sessions import seconds_now
+from serving.problems import NotFound
 from spark_jobs.ingest.vault import load_keys, source_subject
 from tests.api.builders import PEOPLE, SHARED_PHONE, publish
 from tests.pages.day import BRANCH, RICH
@@ -254,3 +258,22 @@ def test_session_of_a_ticket_ends_like_any_other(visit, key_of, monkeypatch) -> 
     monkeypatch.setattr(sessions, "seconds_now", lambda: later)
     visitor.get("/pages/status")
     assert visitor.path == "/pages/sign-in"
+
+
+def test_of_two_requests_with_one_ticket_who_deletes_it_has_it(visit, key_of, service, monkeypatch) -> None:
+    """Where a store lets both read it, as PostgreSQL does, the second deletes nothing."""
+    visitor = visit()
+    _, path = _ticket(visitor, key_of("agent"), RICH.phone)
+    ticket = path.split("ticket=")[1]
+    other = service.work.writing
+
+    @contextmanager
+    def late():
+        with other() as work:
+            yield SimpleNamespace(rows=work.rows, change=lambda statement, bound: 0)
+
+    monkeypatch.setattr(service.work, "writing", late)
+    with pytest.raises(NotFound):
+        tickets.use_ticket(service, ticket)
+    monkeypatch.undo()
+    assert tickets.use_ticket(service, ticket)["value"] == RICH.phone
