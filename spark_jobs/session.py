@@ -19,6 +19,10 @@ DELTA_PACKAGE = "io.delta:delta-spark_4.1_2.13:4.4.0"
 # Sets permissions and follows links without starting a process for each, of which one load would start six thousand.
 LOCAL_FILES_PACKAGE = "com.globalmentor:hadoop-bare-naked-local-fs:0.1.0"
 
+_LOCAL_FILES_JAR = "com.globalmentor_"
+# Everything else Delta asks for is in Spark's own jars already, and newer there.
+_KEPT_JARS = ("io.delta_", "io.unitycatalog_", _LOCAL_FILES_JAR)
+
 LOGGING = Path(__file__).parent / "log4j2.properties"
 
 # Small tables, many of them: what costs here is the fixed price of every table, job and commit.
@@ -87,9 +91,10 @@ def build_session(settings: Settings, name: str = "c360") -> SparkSession:
     else:
         options["spark.jars.packages"] = f"{DELTA_PACKAGE},{LOCAL_FILES_PACKAGE}"
         options["spark.jars.ivy"] = str(settings.jars.resolve() / "ivy")
-    if settings.spark_master.startswith("local") and jars:
+    local_files = [str(jar) for jar in jars if jar.name.startswith(_LOCAL_FILES_JAR)]
+    if settings.spark_master.startswith("local") and local_files:
         # Files are opened before the jars of the session are there.
-        options["spark.driver.extraClassPath"] = ":".join(str(jar) for jar in jars if "local-fs" in jar.name)
+        options["spark.driver.extraClassPath"] = ":".join(local_files)
         options |= _LOCAL_FILES
     for key, value in options.items():
         builder = builder.config(key, value)
@@ -131,10 +136,12 @@ def fetch_jars(settings: Settings) -> list[str]:
     """Resolve Delta once from Maven Central and keep the jars inside the project. Returns their names."""
     folder = settings.jars
     folder.mkdir(parents=True, exist_ok=True)
-    if not list(folder.glob("*.jar")):
+    if not all(list(folder.glob(f"{prefix}*.jar")) for prefix in _KEPT_JARS):
+        # An earlier version kept fewer.
+        for jar in folder.glob("*.jar"):
+            jar.unlink()
         build_session(settings, "c360-jars").stop()
-        # Everything else Delta asks for is in Spark's own jars already, and newer there.
-        for prefix in ("io.delta_", "io.unitycatalog_", "com.globalmentor_"):
+        for prefix in _KEPT_JARS:
             for jar in (folder / "ivy" / "jars").glob(f"{prefix}*.jar"):
                 jar.rename(folder / jar.name)
         shutil.rmtree(folder / "ivy")
