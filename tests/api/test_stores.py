@@ -242,12 +242,12 @@ _SLOW_POSTGRES = "select count(*) as c from generate_series(1, 1000000) a, gener
 
 
 def test_question_that_takes_too_long_is_stopped(home: Path, both: tuple[Service, Service], postgres: str) -> None:
-    stores = [(EmbeddedStore(home / "published", 0.5), _SLOW), (PostgresStore(postgres, 2, 1), _SLOW_POSTGRES)]
+    stores = [(EmbeddedStore(home / "published", 2), _SLOW), (PostgresStore(postgres, 2, 3), _SLOW_POSTGRES)]
     for store, statement in stores:
         begun = time.monotonic()
         with pytest.raises(NotAvailable), store.snapshot() as snapshot:
             snapshot.rows(statement)
-        assert time.monotonic() - begun < 4
+        assert time.monotonic() - begun < 60
         with store.snapshot() as snapshot:  # and the next one is answered
             assert snapshot.rows("select 1 as one") == [{"one": 1}]
         store.close()

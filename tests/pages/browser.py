@@ -33,6 +33,7 @@ def serving(home: Path) -> Iterator[str]:
         "C360_HOME": str(home),
         "PYTHONPATH": str(PROJECT),
         "C360_SERVE_REQUESTS_PER_MINUTE": "100000",
+        "C360_SERVE_TIMEOUT_SECONDS": "120",
     }
     command = [
         sys.executable,
@@ -51,16 +52,16 @@ def serving(home: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(120)
 
 
-def _wait(address: str, seconds: float = 40) -> None:
+def _wait(address: str, seconds: float = 300) -> None:
     until = time.monotonic() + seconds
     while True:
         try:
-            urllib.request.urlopen(address, timeout=2).close()
+            urllib.request.urlopen(address, timeout=30).close()
             return
-        except (urllib.error.URLError, ConnectionError):
+        except OSError:
             if time.monotonic() > until:
                 raise
             time.sleep(0.1)

@@ -34,7 +34,7 @@ def home(built: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def settings(home: Path) -> Settings:
-    return load_settings(home=home, serve_requests_per_minute=100_000)
+    return load_settings(home=home, serve_requests_per_minute=100_000, serve_timeout_seconds=120)
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def tab(chromium: Any) -> Iterator[Any]:
     said: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.on("console", lambda message: said.append(message.text))
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(120_000)
     yield page
     context.close()
     assert {url.split("/")[2].split(":")[0] for url in asked if "//" in url} <= {"127.0.0.1", "localhost"}

@@ -117,7 +117,7 @@ def ticket_path(address: str, key: str, phone: str | None) -> str:
     request = urllib.request.Request(
         f"{address}/v1/tickets", body, {"X-API-Key": key, "Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)["data"]["path"]
 
 

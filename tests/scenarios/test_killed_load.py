@@ -17,7 +17,7 @@ from spark_jobs.config import load_settings
 from spark_jobs.publish.duckdb_store import current
 from tests.truth_compare import CLAIMS, must_equal_truth
 
-PATIENCE = 600
+PATIENCE = 1500
 
 
 def start(home: Path, *arguments: str) -> subprocess.Popen:
@@ -53,11 +53,11 @@ def test_a_killed_load_serves_nothing_half_done_and_goes_on(home):
     # Some feeds are settled in silver, others not, and the ledger has not heard of any.
     wait_for(home / "lake" / "silver" / "normal_counter__positions" / "_delta_log", first)
     second = start(home, "load")
-    output = second.communicate(timeout=120)[0]
+    output = second.communicate(timeout=PATIENCE)[0]
     assert second.returncode == 5, output
     assert "C360-501" in output and "process" in output
     os.killpg(first.pid, signal.SIGKILL)
-    first.wait(timeout=60)
+    first.wait(timeout=PATIENCE)
     assert current(home / "published") is None
     third = start(home, "load")
     output = third.communicate(timeout=PATIENCE)[0]
