@@ -21,7 +21,7 @@ load: .venv/.ready ## simulate a small broker, load five trading days, publish, 
 test: .venv/.ready ## run all tests but the long ones
 	@.venv/bin/pytest -q -m "not acceptance" -n 2 --dist loadscope --no-loadscope-reorder
 
-acceptance: .venv/.ready ## run the long checks: all seeds and days
+acceptance: .venv/.ready ## run the long checks: all seeds and days, each formula and each reconciliation broken once
 	@.venv/bin/pytest -q -m acceptance
 
 lint: .venv/.ready ## check style: ruff and sqlfluff

@@ -23,6 +23,9 @@ from spark_jobs.publish.duckdb_store import connect_delta
 from tests.damaged import count_of, deliver_damaged, records_of
 from tests.loading import LoadedBroker, load_home
 
+# Many minutes of a machine with two cores.
+pytestmark = pytest.mark.acceptance
+
 SEED = 2
 CATALOGUE = load_catalogue()
 # Trading day after the opening, feed, damage, and whether the counts follow it: so that the file can be read, and rows of it cannot.

@@ -24,6 +24,9 @@ from spark_jobs.publish.duckdb_store import open_published
 from spark_jobs.publish.marts import MARTS
 from tests.truth_compare import CLAIMS, differences_from_truth, first_differences
 
+# Many minutes of a machine with two cores.
+pytestmark = pytest.mark.acceptance
+
 COMMISSIONS, CUSTOMERS = "models/intermediate/commissions", "models/intermediate/customers"
 OUTBOUND = "models/intermediate/outbound"
 MARTS_FOLDER = "models/marts"

@@ -19,6 +19,9 @@ from spark_jobs.jobs.start import start_run
 from spark_jobs.reconcile.checks import load_checks
 from tests.loading import LoadedBroker, load_home, reconciliation_rows
 
+# Many minutes of a machine with two cores.
+pytestmark = pytest.mark.acceptance
+
 START = date(2026, 9, 24)
 STOPS = {check.name for check in load_checks(load_catalogue()) if check.severity == "stop"}
 # Their break is a row that stands in the file twice: the load knows why the sentence of the sender does not agree.
