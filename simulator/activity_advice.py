@@ -95,11 +95,11 @@ def advise(day: Day) -> None:
     accounts = day.state["accounts"].merge(
         day.state["clients"][["system", "client_number", "person_key"]], on=["system", "client_number"]
     )
-    payers = accounts.set_index("account_id")["person_key"].map(main_accounts_of_people(day))
-    payers[accounts.loc[accounts["line"] == "normal", "account_id"]] = accounts.loc[
-        accounts["line"] == "normal", "account_id"
-    ].to_numpy()
-    agreements = agreements.assign(payer=agreements["account_id"].map(payers))
+    mains = accounts.set_index("account_id")["person_key"].map(main_accounts_of_people(day))
+    # Who is advised on a securities account pays from it; a portfolio's fee comes from its owner's main account.
+    is_advice = agreements["line"] == "advice"
+    payer = agreements["account_id"].where(is_advice, agreements["account_id"].map(mains))
+    agreements = agreements.assign(payer=payer)
     agreements = agreements[agreements["payer"].notna() & ~agreements["payer"].isin(day.broker.scripted)]
     revalued = agreements[(agreements["portfolio_amount"] > 0) & chosen(generator, len(agreements), REVALUED_SHARE)]
     worth = revalued["portfolio_amount"].to_numpy() * generator.integers(98, 103, len(revalued)) // 100

@@ -173,16 +173,8 @@ def return_shares(day: Day, generator: np.random.Generator, orders: pd.DataFrame
 
 def accrue_interest(day: Day) -> None:
     """Interest of the natural days since the last session, on every contract nobody touched today."""
-    touched = {
-        contract
-        for event_class in (ev.CreditContractSet, ev.CreditContractRemoved)
-        for chunk in day.broker.log.chunks(day.date, event_class)
-        for contract in chunk.column("contract_id")
-    }
-    contracts = day.state["credit_contracts"]
-    contracts = contracts[~contracts["contract_id"].isin(touched)]
-    contracts = contracts[contracts["account_id"].isin(day.state["accounts"]["account_id"])].copy()
-    natural_days = (day.date - day.broker.sessions[day.index - 1]).days
+    contracts = day.untouched("credit_contracts", ev.CreditContractSet, ev.CreditContractRemoved)
+    natural_days = day.days_since_last_session
     place = day.market.places_of(contracts["exchange_code"], contracts["security_code"])
     short_value = contracts["outstanding_quantity"].to_numpy() * day.market.prices[place] // 100
     base = contracts["outstanding_principal_amount"].to_numpy() + short_value

@@ -89,16 +89,8 @@ def _contract(day: Day, contract: str) -> pd.Series:
 
 def accrue_interest(day: Day) -> None:
     """Interest of the natural days since the last session, on every contract nobody touched today."""
-    touched = {
-        contract
-        for event_class in (ev.RepurchaseContractSet, ev.RepurchaseContractRemoved)
-        for chunk in day.broker.log.chunks(day.date, event_class)
-        for contract in chunk.column("contract_id")
-    }
-    contracts = day.state["repurchase_contracts"]
-    contracts = contracts[~contracts["contract_id"].isin(touched)]
-    contracts = contracts[contracts["account_id"].isin(day.state["accounts"]["account_id"])].copy()
-    natural_days = (day.date - day.broker.sessions[day.index - 1]).days
+    contracts = day.untouched("repurchase_contracts", ev.RepurchaseContractSet, ev.RepurchaseContractRemoved)
+    natural_days = day.days_since_last_session
     yearly = fees.share_of(contracts["principal_amount"].to_numpy(), contracts["annual_rate"].to_numpy())
     contracts["unpaid_interest_amount"] += fees.half_up(yearly * natural_days, DAYS_IN_YEAR)
     day.emit(ev.RepurchaseContractSet, **{name: contracts[name].to_numpy() for name in CONTRACT_FIELDS})

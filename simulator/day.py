@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from simulator.events import EventLog
 from simulator.numbering import Numbering
@@ -80,6 +81,23 @@ class Day:
     def later(self, trading_days: int, action: Callable[[Day], None]) -> None:
         """Do it that many sessions from now; a due day after the run never comes."""
         self.broker.agenda[self.index + trading_days].append(action)
+
+    def untouched(self, table: str, *event_classes: type) -> pd.DataFrame:
+        """Contracts of a state's table that none of these events of today names, of accounts that are still delivered."""
+        touched = {
+            contract
+            for event_class in event_classes
+            for chunk in self.broker.log.chunks(self.date, event_class)
+            for contract in chunk.column("contract_id")
+        }
+        contracts = self.state[table]
+        contracts = contracts[~contracts["contract_id"].isin(touched)]
+        return contracts[contracts["account_id"].isin(self.state["accounts"]["account_id"])].copy()
+
+    @property
+    def days_since_last_session(self) -> int:
+        """Natural days, for interest."""
+        return (self.date - self.broker.sessions[self.index - 1]).days
 
     def take(self, series: str, count: int) -> np.ndarray:
         return self.broker.numbering.take(series, count)
