@@ -16,8 +16,9 @@ import duckdb
 import psycopg
 
 from benchmarks.command_line import run_benchmark, when_and_where
+from benchmarks.invented import create_marts
 from spark_jobs.publish import postgres_store
-from spark_jobs.publish.dictionary import read_dictionary
+from spark_jobs.publish.dictionary import Entry
 from spark_jobs.publish.marts import MARTS
 from spark_jobs.publish.postgres_store import PostgresStore
 from tests.postgres import cluster
@@ -37,17 +38,12 @@ _KEYS = {
 
 def build(file: Path, rows: int) -> None:
     """A published file with so many profiles; the other marts are there and empty."""
-    marts: dict[str, list[str]] = {}
-    for entry in read_dictionary():
-        kind = {"string": "varchar"}.get(entry.data_type, entry.data_type)
-        value = _KEYS.get(entry.column) or _VALUES.get(entry.data_type, "(i * 7919) % 100000000 / 100")
-        marts.setdefault(entry.mart, []).append(f"cast({value} as {kind}) as {entry.column}")
+
+    def value_of(entry: Entry) -> str:
+        return _KEYS.get(entry.column) or _VALUES.get(entry.data_type, "(i * 7919) % 100000000 / 100")
+
     with duckdb.connect(str(file)) as database:
-        for mart in MARTS:
-            count = rows if mart == PROFILE else 0
-            database.execute(
-                f"create table {mart} as select {', '.join(marts[mart])} from range({count}) as numbers (i)"
-            )
+        create_marts(database, {PROFILE: rows}, value_of)
         database.execute(f"create table publication as select date '{DAY}' as business_date, 1 as revision")
 
 

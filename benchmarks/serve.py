@@ -20,11 +20,12 @@ from pathlib import Path
 
 import duckdb
 
+from benchmarks.invented import create_marts
 from serving.access import load_access
 from serving.api_keys import ApiKeys
 from spark_jobs.config import PROJECT
 from spark_jobs.ingest.vault import load_keys, token
-from spark_jobs.publish.dictionary import read_dictionary
+from spark_jobs.publish.duckdb_store import create_indexes, point_at
 
 DAY = date(2026, 9, 30)
 TOKENS = 500  # phones asked for, spread over all customers
@@ -40,15 +41,10 @@ def build(home: Path, customers: int) -> list[str]:
         "is_partial": "false", "business_line": "'normal'", "account_id": "'10' || lpad(cast(i as varchar), 8, '0')", "system_code": "'NOR'",
         "client_number": "'88' || lpad(cast(i as varchar), 8, '0')", "cash_amount": "i",
     }  # fmt: skip
-    marts: dict[str, list[str]] = {}
-    for entry in read_dictionary():
-        kind = {"string": "varchar"}.get(entry.data_type, entry.data_type)
-        marts.setdefault(entry.mart, []).append(f"cast({known.get(entry.column, 'null')} as {kind}) as {entry.column}")
+    sized = ("mart_customer_profile", "mart_customer_account")
     phones = []
     with duckdb.connect(str(folder / "000001.duckdb")) as database:
-        for mart, columns in marts.items():
-            rows = customers if mart in ("mart_customer_profile", "mart_customer_account") else 0
-            database.execute(f"create table {mart} as select {', '.join(columns)} from range({rows}) as numbers (i)")
+        create_marts(database, dict.fromkeys(sized, customers), lambda entry: known.get(entry.column, "null"))
         for place in range(TOKENS):
             phone = f"139{place:08d}"
             phones.append(phone)
@@ -56,11 +52,9 @@ def build(home: Path, customers: int) -> list[str]:
                 "update mart_customer_profile set mobile_phone_token = ? where customer_id = ?",
                 [token(keys, "phone", "", phone), f"C{place * (customers // TOKENS):09d}"],
             )
-        database.execute("create index profile_by_customer on mart_customer_profile (customer_id)")
-        database.execute("create index profile_by_phone on mart_customer_profile (mobile_phone_token)")
+        create_indexes(database)
         database.execute(f"create table publication as select date '{DAY}' as business_date, 1 as revision")
-    pointer = {"revision": 1, "file": "revisions/000001.duckdb", "as_of_date": DAY.isoformat()}
-    (home / "published" / "current.json").write_text(json.dumps(pointer))
+    point_at(home / "published", 1, keep=1)
     return phones
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import hmac
-import os
 import re
 import secrets
 import threading
@@ -26,6 +25,7 @@ from serving.callers import Caller, caller_of
 from serving.problems import NotAuthenticated
 from spark_jobs.declarations import read_yaml
 from spark_jobs.errors import ConfigurationError
+from spark_jobs.files import replace_file
 
 _KEY = re.compile(r"c360_([0-9a-f]{8})_([A-Za-z0-9_-]{43})")
 _FIELDS = {"id", "hash", "role", "branch", "employee", "scopes", "expires_on", "is_revoked", "note", "created_at"}
@@ -55,7 +55,14 @@ class ApiKeys:
         entry = self.entries().get(parts[1]) if parts else None
         # Compared in any case, so that time does not tell whether the id exists.
         agrees = hmac.compare_digest(_hash(parts[2] if parts else ""), entry["hash"] if entry else _NOBODY)
-        if not entry or not agrees or entry.get("is_revoked") or _today() > entry["expires_on"]:
+        if not parts or not agrees:
+            raise NotAuthenticated
+        return self.caller(parts[1])
+
+    def caller(self, identity: str | None) -> Caller:
+        """The caller of a key whose secret was proven, now or when its session began. Raises NotAuthenticated C360-540 as above."""
+        entry = self.entries().get(identity) if identity else None
+        if not entry or entry.get("is_revoked") or _today() > entry["expires_on"]:
             raise NotAuthenticated
         return caller_of(f"key:{entry['id']}", entry, self._access)
 
@@ -145,12 +152,8 @@ class ApiKeys:
             fcntl.flock(lock, fcntl.LOCK_EX)
             entries = {name: dict(entry) for name, entry in self.entries().items()}
             yield entries
-            part = self._file.with_name("keys.yml.part")
-            with open(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
-                yaml.safe_dump(list(entries.values()), stream, sort_keys=False, allow_unicode=True)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(part, self._file)
+            text = yaml.safe_dump(list(entries.values()), sort_keys=False, allow_unicode=True)
+            replace_file(self._file, text.encode(), 0o600)
 
 
 def _is_sound(entry: Any) -> bool:

@@ -12,24 +12,21 @@ from starlette.exceptions import HTTPException
 
 from serving import pages
 from serving.guard import Guard, body_of, headers_of
-from serving.problems import NotFound, NotValid, ServingError
+from serving.problems import NotFound, NotValid, ServingError, status_of
 from serving.routes import health, v1
 from serving.service import Service
 from spark_jobs.config import Settings, load_settings
 from spark_jobs.errors import C360Error
 
 log = logging.getLogger("c360.serve")
-# An erased customer is gone for good; a value that was never stored is not found.
 _THEIRS = ("extra_forbidden", "json_invalid")
-_STATUS_OF_VAULT = {"C360-520": 410, "C360-521": 404}
 
 
 def _problem(_: Request, error: Exception) -> Response:
     if isinstance(error, C360Error):
         if not isinstance(error, ServingError):
             log.error("%s", error)
-        status = getattr(error, "status", _STATUS_OF_VAULT.get(error.code, 503))
-        return Response(body_of(error), status, headers_of(error))
+        return Response(body_of(error), status_of(error), headers_of(error))
     log.exception("unforeseen error", exc_info=error)
     unforeseen = ServingError("C360-599", "an error nobody foresaw", next_step="tell operations the time of it")
     return Response(body_of(unforeseen), 500, headers_of(unforeseen))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -19,6 +18,7 @@ from serving.service import Service
 from serving.store import Snapshot
 from spark_jobs.contracts import Contract, load_catalogue
 from spark_jobs.errors import ConfigurationError
+from spark_jobs.files import replace_file
 from spark_jobs.ingest.vault import VaultError
 from spark_jobs.trading_calendar import trading_calendar
 
@@ -152,14 +152,5 @@ def _deliver(landing: Path, day: date, contract: Contract, rows: Sequence[Mappin
         ],
         "control_totals": {"rows": str(len(rows))},
     }
-    _replace(folder / name, content)
-    _replace(folder / "manifest.json", json.dumps(manifest, indent=2).encode())
-
-
-def _replace(path: Path, content: bytes) -> None:
-    part = path.with_name(f"{path.name}.part")
-    with open(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(part, path)
+    replace_file(folder / name, content, 0o600)
+    replace_file(folder / "manifest.json", json.dumps(manifest, indent=2).encode(), 0o600)

@@ -5,7 +5,10 @@ None repeats what the client sent: a value in a message would stand in logs and 
 
 from __future__ import annotations
 
-from spark_jobs.errors import InfrastructureError
+from spark_jobs.errors import C360Error, InfrastructureError
+
+# An erased customer is gone for good; a value that was never stored is not found.
+_STATUS_OF_VAULT = {"C360-520": 410, "C360-521": 404}
 
 
 class ServingError(InfrastructureError):
@@ -91,3 +94,8 @@ class AuditFailed(ServingError):
 
     def __init__(self, what: str, next_step: str = "look at the disk and the rights of the audit folder") -> None:
         super().__init__("C360-549", what, kept="nothing was answered", next_step=next_step)
+
+
+def status_of(error: C360Error) -> int:
+    """The status a client sees; what is nobody's fault but the service's is 503."""
+    return getattr(error, "status", _STATUS_OF_VAULT.get(error.code, 503))

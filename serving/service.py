@@ -90,6 +90,12 @@ class Question:
         }
         return {"as_of_date": self.snapshot.as_of_date, **self.caller.parameters(), **today}
 
+    def span(self, day: str, customer_id: str, first: date | None, last: date | None) -> tuple[str, dict[str, Any]]:
+        """Condition and parameters of a customer's rows from `first` to `last`, both inclusive; without them, all to the published day."""
+        where = f"customer_id = $customer and {day} <= $last"
+        parameters = {"customer": customer_id, "last": last or self.snapshot.as_of_date}
+        return (f"{where} and {day} >= $first", {**parameters, "first": first}) if first else (where, parameters)
+
     def answer(self, data: Any, **more: Any) -> dict[str, Any]:
         """The envelope of every answer: which day, which revision, how fresh; all from this snapshot."""
         return {
@@ -334,13 +340,7 @@ class Service:
         """Assets of a customer on every published day of a span, oldest first."""
         with self.asked(caller, "asset_history", customer_id=customer_id) as question:
             self.in_scope(question, customer_id, ["customer_id"])
-            last = last or question.snapshot.as_of_date
-            where, parameters = (
-                "customer_id = $customer and as_of_date <= $last",
-                {"customer": customer_id, "last": last},
-            )
-            if first:
-                where, parameters = f"{where} and as_of_date >= $first", {**parameters, "first": first}
+            where, parameters = question.span("as_of_date", customer_id, first, last)
             columns = question.columns("mart_customer_profile", _ASSET_HISTORY)
             # His days are his, wherever he was kept on them: whether he may be seen was asked for the published day.
             rows = question.snapshot.rows(
@@ -443,13 +443,7 @@ class Service:
     ) -> dict[str, Any]:
         with self.asked(caller, route, customer_id=customer_id) as question:
             self.in_scope(question, customer_id, ["customer_id"])
-            last = last or question.snapshot.as_of_date
-            where, parameters = (
-                "customer_id = $customer and business_date <= $last",
-                {"customer": customer_id, "last": last},
-            )
-            if first:
-                where, parameters = f"{where} and business_date >= $first", {**parameters, "first": first}
+            where, parameters = question.span("business_date", customer_id, first, last)
             rows = question.rows(
                 mart, where, parameters, question.columns(mart), f"order by business_date desc, {order} limit {MOST_A_PAGE}"
             )  # fmt: skip

@@ -6,7 +6,6 @@ parameters are `$names` and always bound.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import threading
@@ -23,11 +22,20 @@ import duckdb
 
 from serving.problems import NotAvailable
 from spark_jobs.config import POSTGRES_VARIABLE, Settings
+from spark_jobs.errors import InfrastructureError
+from spark_jobs.publish.dictionary import read_dictionary
+from spark_jobs.publish.duckdb_store import in_force
 
 POOL_WAIT_SECONDS = 2
 _WATCH_SECONDS = 0.2
 _CLOSE_SECONDS = 5
-BLOCKS = ("normal", "credit", "option", "fund", "advice", "fund_advice")
+_AS_OF = "_as_of_date"
+BLOCKS = tuple(
+    entry.column.removesuffix(_AS_OF)
+    for entry in read_dictionary()
+    if entry.mart == "mart_customer_profile" and entry.column.endswith(_AS_OF)
+)
+"""Business lines whose age the profile states."""
 
 _PARAMETER = re.compile(r"\$(\w+)")
 _FRESHNESS = f"""
@@ -142,14 +150,13 @@ class EmbeddedStore:
                 found = os.stat(pointer)
                 stamp = (found.st_ino, found.st_mtime_ns)
                 if self._open is None or stamp != self._stamp:
-                    # As `publish.duckdb_store.current` reads it; that module would bring Spark into every serving process.
-                    now = json.loads(pointer.read_text(encoding="utf-8"))
-                    database = duckdb.connect(str(self._published / now["file"]), read_only=True)
+                    now = in_force(self._published)
+                    database = duckdb.connect(str(now.file), read_only=True)
                     # Many short questions at once: each gains more from a core of its own than from several.
                     database.execute("set threads = 1")
-                    self._open = now["revision"], date.fromisoformat(now["as_of_date"]), database
+                    self._open = now.revision, now.as_of_date, database
                     self._stamp = stamp
-            except (OSError, ValueError, KeyError, duckdb.Error):
+            except (OSError, ValueError, KeyError, InfrastructureError, duckdb.Error):
                 if self._open is None:
                     raise NotAvailable("nothing has been published yet, or it cannot be read", "c360 status") from None
             return self._open
@@ -186,36 +193,39 @@ def for_psycopg(statement: str) -> str:
     return _PARAMETER.sub(r"%(\1)s", statement.replace("%", "%%"))
 
 
+def open_pool(conninfo: str, schema: str, size: int, timeout_seconds: int, configure: Any = None) -> Any:
+    """Bounded connections to one schema, rows as dictionaries. The server may start before its store: requests say so until it is there."""
+    from psycopg.rows import dict_row
+    from psycopg_pool import ConnectionPool
+
+    options = f"-c statement_timeout={timeout_seconds}s -c search_path={schema}"
+    pool = ConnectionPool(
+        conninfo,
+        kwargs={"options": options, "row_factory": dict_row, "connect_timeout": POOL_WAIT_SECONDS},
+        min_size=1,
+        max_size=size,
+        timeout=POOL_WAIT_SECONDS,
+        max_waiting=size * 8,
+        reconnect_timeout=30,
+        configure=configure,
+        check=ConnectionPool.check_connection,
+        open=False,
+    )
+    pool.open(wait=False)
+    return pool
+
+
 class PostgresStore:
     """Schema `c360`: one view a mart, and `served` with the revision in force. A request is one read-only transaction that sees one state."""
 
     def __init__(self, conninfo: str, pool_size: int, timeout_seconds: int) -> None:
         from psycopg import IsolationLevel
-        from psycopg.rows import dict_row
-        from psycopg_pool import ConnectionPool
 
         def configure(connection: Any) -> None:
             connection.isolation_level = IsolationLevel.REPEATABLE_READ
             connection.read_only = True
-            connection.row_factory = dict_row
 
-        self._pool = ConnectionPool(
-            conninfo,
-            kwargs={
-                "options": f"-c statement_timeout={timeout_seconds}s -c search_path=c360",
-                "connect_timeout": POOL_WAIT_SECONDS,
-            },
-            min_size=1,
-            max_size=pool_size,
-            timeout=POOL_WAIT_SECONDS,
-            max_waiting=pool_size * 8,
-            reconnect_timeout=30,
-            configure=configure,
-            check=ConnectionPool.check_connection,
-            open=False,
-        )
-        # The server may start before its store: requests say so until the store is there.
-        self._pool.open(wait=False)
+        self._pool = open_pool(conninfo, "c360", pool_size, timeout_seconds, configure)
 
     @contextmanager
     def snapshot(self) -> Iterator[_PostgresSnapshot]:

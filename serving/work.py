@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from serving.problems import NotAvailable
-from serving.store import POOL_WAIT_SECONDS, for_psycopg
+from serving.store import for_psycopg, open_pool
 from spark_jobs.config import POSTGRES_VARIABLE, Settings
 
 BUSY_SECONDS = 4
@@ -150,23 +150,8 @@ class PostgresWork:
     """Schema `c360_work`, made at the first use. Serialised by row locks and primary keys, at READ COMMITTED."""
 
     def __init__(self, conninfo: str, pool_size: int, timeout_seconds: int) -> None:
-        from psycopg.rows import dict_row
-        from psycopg_pool import ConnectionPool
-
-        options = f"-c statement_timeout={timeout_seconds}s -c search_path=c360_work"
-        self._pool = ConnectionPool(
-            conninfo,
-            kwargs={"options": options, "row_factory": dict_row, "connect_timeout": POOL_WAIT_SECONDS},
-            min_size=1,
-            max_size=pool_size,
-            timeout=POOL_WAIT_SECONDS,
-            max_waiting=pool_size * 8,
-            reconnect_timeout=30,
-            check=ConnectionPool.check_connection,
-            open=False,
-        )
+        self._pool = open_pool(conninfo, "c360_work", pool_size, timeout_seconds)
         self._is_made, self._lock = False, threading.Lock()
-        self._pool.open(wait=False)
 
     def _make(self, connection: Any) -> None:
         with self._lock:

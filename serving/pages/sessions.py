@@ -11,15 +11,14 @@ import hmac
 import secrets
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from serving.audit import derived_key
-from serving.callers import Caller, caller_of
+from serving.callers import Caller
 from serving.pages.sealing import Seal
-from serving.problems import NotAllowed, NotAuthenticated
+from serving.problems import NotAllowed
 from serving.service import Service
 
 COOKIE = "c360_pages"
@@ -70,10 +69,7 @@ class Sessions:
 
     def caller(self, session: Session) -> Caller:
         """The caller whose key signed in. Raises NotAuthenticated without one, and for a key that is revoked or has expired."""
-        entry: dict[str, Any] | None = self._service.api_keys.entries().get(session.key) if session.key else None
-        if not entry or entry.get("is_revoked") or datetime.now(UTC).date() > entry["expires_on"]:
-            raise NotAuthenticated
-        return caller_of(f"key:{entry['id']}", entry, self._service.access)
+        return self._service.api_keys.caller(session.key)
 
     def token(self, session: Session) -> str:
         """What a form of this session has to give back."""

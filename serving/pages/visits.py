@@ -13,15 +13,15 @@ from fastapi.routing import APIRoute
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
+from serving.access import ROUTES
 from serving.callers import Caller
 from serving.pages.rendering import HEADERS, page
 from serving.pages.sessions import LANGUAGES, PATH, Session, Sessions
 from serving.pages.texts import Words
-from serving.problems import NotAuthenticated, NotValid
+from serving.problems import NotAuthenticated, NotValid, status_of
 from serving.service import Service
 from spark_jobs.errors import C360Error
 
-_STATUS_OF_VAULT = {"C360-520": 410, "C360-521": 404}
 _NAVIGATION = (("look_up", "lookup", "/look-up"), ("calls", "lists", "/calls"),
                ("commission", "commission_branches", "/branches"), ("status", "status", "/status"))  # fmt: skip
 
@@ -85,8 +85,6 @@ def navigation(caller: Caller | None) -> list[tuple[str, str]]:
 
 def may(caller: Caller, route: str) -> bool:
     """Whether to offer what this route answers; asking it is checked again by the service."""
-    from serving.access import ROUTES
-
     return route in caller.role.routes and ROUTES[route].scope in caller.scopes
 
 
@@ -133,6 +131,5 @@ class PageRoute(APIRoute):
 
 
 def refusal(visit: Visit, error: C360Error) -> Response:
-    status = getattr(error, "status", _STATUS_OF_VAULT.get(error.code, 503))
     visit.here = PATH
-    return visit.show("error.html", status, code_of_error=error.code, what=visit.words.error(error.code))
+    return visit.show("error.html", status_of(error), code_of_error=error.code, what=visit.words.error(error.code))

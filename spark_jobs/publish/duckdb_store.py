@@ -18,6 +18,7 @@ from pathlib import Path
 import duckdb
 
 from spark_jobs.errors import InfrastructureError
+from spark_jobs.files import replace_file
 from spark_jobs.publish.marts import MARTS, Mart
 
 # Of the last published day on or before the one asked for: a day without trading has the profile of the last trading day.
@@ -84,14 +85,20 @@ def write_revision(lake_root: str, published: Path, revision: int, expected: dic
             )
         for mart in MARTS.values():
             _check(connection, root, mart, revision, expected[mart.name])
-            for column in mart.looked_up_by:
-                connection.execute(f"create index {mart.name}_by_{column} on {mart.name} ({column})")
+        create_indexes(connection)
         connection.execute(_PROFILE_AT)
         connection.execute("checkpoint")
     finally:
         connection.close()
     os.replace(part, final)
     return final
+
+
+def create_indexes(connection: duckdb.DuckDBPyConnection) -> None:
+    """For the columns the marts are looked up by."""
+    for mart in MARTS.values():
+        for column in mart.looked_up_by:
+            connection.execute(f"create index {mart.name}_by_{column} on {mart.name} ({column})")
 
 
 def _check(connection: duckdb.DuckDBPyConnection, root: str, mart: Mart, revision: int, expected: int) -> None:
@@ -143,13 +150,7 @@ def point_at(published: Path, revision: int, keep: int) -> Published:
 
 
 def _replace_json(path: Path, values: Mapping[str, object]) -> None:
-    """Write a file in one step: a reader meets the old one or the new one."""
-    part = path.with_name(f"{path.name}.part")
-    with part.open("w", encoding="utf-8") as stream:
-        json.dump(values, stream, ensure_ascii=False)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(part, path)
+    replace_file(path, json.dumps(values, ensure_ascii=False).encode())
 
 
 def statements_file(published: Path, revision: int) -> Path:

@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import psycopg
@@ -284,17 +283,14 @@ def _differing_sample(
     ).fetchall()
     places = [columns.index(column) for column in key]
     where = " and ".join(f"{column} = %s" for column in key)
-    found: dict[str, Any] = {}
+    found: set[str] = set()
     for row in rows:
         there = connection.execute(
             f"select {', '.join(columns)} from c360_data.{table} where {where}", [row[place] for place in places]
         ).fetchone()
-        found |= {
-            column: None
-            for column, left, right in zip(columns, row, there or [None] * len(row), strict=True)
-            if left != right
-        }
-    return list(found)
+        pairs = zip(columns, row, there or [None] * len(row), strict=True)
+        found |= {column for column, left, right in pairs if left != right}
+    return [column for column in columns if column in found]
 
 
 def _failed(error: psycopg.Error) -> InfrastructureError:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -17,6 +16,7 @@ import duckdb
 from spark_jobs.ingest.identity import canonical_identity
 from spark_jobs.ingest.vault import Keys, Vault, load_keys, source_subject, token
 from spark_jobs.publish.dictionary import Entry, read_dictionary
+from spark_jobs.publish.duckdb_store import point_at
 
 DAY = date(2026, 9, 30)
 DAYS = [DAY - timedelta(days=1), DAY]
@@ -110,15 +110,11 @@ def publish(home: Path, keys: Keys, revision: int, shift: int = 0, day: date = D
     with duckdb.connect(str(part)) as database:
         fill(database, keys, revision, shift, day)
     part.rename(folder / f"{revision:06d}.duckdb")
-    pointer = home / "published" / "current.json"
-    values = {"revision": revision, "file": f"revisions/{revision:06d}.duckdb", "as_of_date": day.isoformat()}
-    draft = pointer.with_name("current.json.part")
-    draft.write_text(json.dumps(values))
-    draft.replace(pointer)
+    point_at(home / "published", revision, keep=5)
 
 
 def fill(database: Any, keys: Keys, revision: int, shift: int = 0, day: date = DAY) -> None:
-    """The marts of a revision, into DuckDB or, with the same statements, another store."""
+    """The marts of a revision."""
     rows = mart_rows(keys, shift, day)
     for mart in dict.fromkeys(entry.mart for entry in ENTRIES):
         entries = [entry for entry in ENTRIES if entry.mart == mart]

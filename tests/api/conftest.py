@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,8 +11,11 @@ from starlette.testclient import TestClient
 from serving.access import SCOPES
 from serving.app import create_app
 from serving.service import Service
-from spark_jobs.config import Settings, load_settings
+from spark_jobs.config import Settings
 from tests.api.builders import build_home
+from tests.served import home, service, settings
+
+__all__ = ["home", "service", "settings"]
 
 Ask = Callable[..., TestClient]
 
@@ -22,24 +24,6 @@ Ask = Callable[..., TestClient]
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A published home that nobody writes to; each test has a copy."""
     return build_home(tmp_path_factory.mktemp("built"))
-
-
-@pytest.fixture
-def home(built: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(built, tmp_path / "home"))
-
-
-@pytest.fixture
-def settings(home: Path) -> Settings:
-    # A machine that is busy with another session answers late, not wrongly.
-    return load_settings(home=home, serve_requests_per_minute=100_000, serve_timeout_seconds=120)
-
-
-@pytest.fixture
-def service(settings: Settings) -> Iterator[Service]:
-    opened = Service(settings, {})
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

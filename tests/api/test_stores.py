@@ -17,32 +17,19 @@ from serving.problems import Conflict, NotAvailable
 from serving.service import Service
 from serving.store import EmbeddedStore, PostgresStore
 from spark_jobs.config import load_settings
-from spark_jobs.ingest.vault import Keys, load_keys
-from tests.api.builders import DAY, ENTRIES, PEOPLE, fill, publish
+from spark_jobs.ingest.vault import load_keys
+from spark_jobs.publish.duckdb_store import point_at, revision_file
+from spark_jobs.publish.postgres_store import PostgresStore as Published
+from tests.api.builders import DAY, PEOPLE, publish
 
-MARTS = list(dict.fromkeys(entry.mart for entry in ENTRIES))
-
-
-def publish_postgres(conninfo: str, keys: Keys, revision: int, shift: int = 0) -> None:
-    """A revision in a schema of its own, then all views swapped in one transaction, as a publication does."""
-    with psycopg.connect(conninfo) as connection:
-        connection.execute(f"drop schema if exists revision_{revision} cascade")
-        connection.execute(f"create schema revision_{revision}")
-        connection.execute(f"set local search_path = revision_{revision}")
-        fill(connection, keys, revision, shift)
-    swap(conninfo, revision)
+KEPT = 5
 
 
-def swap(conninfo: str, revision: int) -> None:
-    with psycopg.connect(conninfo) as connection:
-        connection.execute("create schema if not exists c360")
-        if connection.execute("select to_regclass('c360.served') is not null").fetchone()[0]:
-            connection.execute("lock table c360.served in access exclusive mode")
-        for table in [*MARTS, "publication"]:
-            connection.execute(f"create or replace view c360.{table} as select * from revision_{revision}.{table}")
-        connection.execute(
-            f"create or replace view c360.served as select cast({revision} as int) as revision, cast('{DAY}' as date) as as_of_date"
-        )
+def publish_postgres(conninfo: str, home: Path, revision: int) -> None:
+    """Bring a published file in and serve it, as a load does."""
+    store = Published(conninfo)
+    store.write_revision(revision_file(home / "published", revision), revision)
+    store.point_at(revision, KEPT)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +38,7 @@ def both(built: Path, postgres: str, tmp_path_factory: pytest.TempPathFactory) -
     import shutil
 
     home = Path(shutil.copytree(built, tmp_path_factory.mktemp("both") / "home"))
-    publish_postgres(postgres, load_keys(home / "vault", {}), 1)
+    publish_postgres(postgres, home, 1)
     settings = load_settings(home=home, serve_requests_per_minute=100_000)
     pair = Service(settings, {}), Service(settings, {"C360_SECRET_POSTGRES": postgres})
     yield pair
@@ -170,8 +157,6 @@ def test_no_answer_mixes_revisions_while_the_pointer_of_the_file_moves(home: Pat
     turn = iter(range(10**6))
 
     def flip() -> None:
-        from spark_jobs.publish.duckdb_store import point_at
-
         point_at(settings.published, 1 + next(turn) % 2, 5)
         time.sleep(0.01)
 
@@ -182,20 +167,21 @@ def test_no_answer_mixes_revisions_while_the_pointer_of_the_file_moves(home: Pat
 def test_no_answer_mixes_revisions_while_views_are_swapped(home: Path, postgres: str) -> None:
     keys = load_keys(home / "vault", {})
     for revision in (2, 3):
-        publish_postgres(postgres, keys, revision, shift=revision)
+        publish(home, keys, revision, shift=revision)
+        publish_postgres(postgres, home, revision)
     settings = load_settings(home=home, serve_requests_per_minute=1_000_000)
-    service = Service(settings, {"C360_SECRET_POSTGRES": postgres})
+    service, store = Service(settings, {"C360_SECRET_POSTGRES": postgres}), Published(postgres)
     turn = iter(range(10**6))
 
     def flip() -> None:
-        swap(postgres, 2 + next(turn) % 2)
+        store.point_at(2 + next(turn) % 2, KEPT)
         time.sleep(0.01)
 
     try:
         _check_unmixed(_ask_while(service, flip), {2, 3})
     finally:
         service.close()
-        swap(postgres, 1)
+        store.point_at(1, KEPT)
 
 
 def test_request_keeps_its_file_when_the_revision_is_deleted_under_it(home: Path) -> None:
@@ -285,7 +271,7 @@ def test_pool_is_bounded_and_says_when_it_is_used_up(both: tuple[Service, Servic
 def test_reader_of_postgres_cannot_write(both: tuple[Service, Service], postgres: str) -> None:
     store = PostgresStore(postgres, 1, 5)
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction), store.snapshot() as snapshot:
-        snapshot.rows("delete from revision_1.publication")
+        snapshot.rows("delete from c360_data.generations")
     store.close()
 
 

@@ -15,33 +15,19 @@ from serving.access import SCOPES
 from serving.api_keys import ApiKeys
 from serving.app import create_app
 from serving.service import Service
-from spark_jobs.config import Settings, load_settings
+from spark_jobs.config import load_settings
 from tests.pages import browser
 from tests.pages.day import BRANCH, EMPLOYEE, build_day
 from tests.pages.visitor import Visitor
+from tests.served import home, service, settings
+
+__all__ = ["home", "service", "settings"]
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A published home that nobody writes to; each test has a copy."""
     return build_day(tmp_path_factory.mktemp("pages"))
-
-
-@pytest.fixture
-def home(built: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(built, tmp_path / "home"))
-
-
-@pytest.fixture
-def settings(home: Path) -> Settings:
-    return load_settings(home=home, serve_requests_per_minute=100_000, serve_timeout_seconds=120)
-
-
-@pytest.fixture
-def service(settings: Settings) -> Iterator[Service]:
-    opened = Service(settings, {})
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

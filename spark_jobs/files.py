@@ -1,0 +1,16 @@
+"""Replacing a file in one step: a reader meets the old one or the new one, also after a crash."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def replace_file(path: Path, content: bytes, mode: int = 0o666) -> None:
+    """Write beside the file, to the disk, and put it in its place. `mode`: who may read it, less what the process' mask takes away."""
+    part = path.with_name(f"{path.name}.part")
+    with open(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, mode), "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(part, path)
