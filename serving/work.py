@@ -65,7 +65,7 @@ class WorkStore(Protocol):
 def open_work(settings: Settings, environment: Mapping[str, str]) -> WorkStore:
     if conninfo := environment.get(POSTGRES_VARIABLE):
         return PostgresWork(conninfo, settings.serve_pool_size, settings.serve_timeout_seconds)
-    return EmbeddedWork(settings.home / "serving")
+    return EmbeddedWork(settings.written)
 
 
 class _SqliteTransaction:

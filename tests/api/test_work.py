@@ -125,7 +125,7 @@ def test_note_is_read_by_another_seat_and_sealed_on_disk(client, headers_of, ser
     client.post(path, json={"text": "下周二上午再打，说到孩子上学的事"}, headers=one)
     (note,) = client.get(path, headers=two).json()["data"]
     assert (note["text"], note["employee"]) == ("下周二上午再打，说到孩子上学的事", "E900")
-    kept = b"".join(path.read_bytes() for path in (settings.home / "serving").iterdir())
+    kept = b"".join(path.read_bytes() for path in settings.written.iterdir())
     assert "孩子".encode() not in kept
     # Erasing the customer erases the note.
     from spark_jobs.ingest.vault import source_subject

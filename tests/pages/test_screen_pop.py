@@ -61,7 +61,7 @@ def test_value_of_a_ticket_is_not_in_its_address_and_not_in_clear_on_disk(visit,
     visitor = visit()
     _, path = _ticket(visitor, key_of("agent"), RICH.phone)
     assert RICH.phone not in path
-    kept = b"".join(file.read_bytes() for file in (settings.home / "serving").iterdir())
+    kept = b"".join(file.read_bytes() for file in settings.written.iterdir())
     assert b"page_ticket" in kept and RICH.phone.encode() not in kept
 
 
