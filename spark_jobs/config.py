@@ -42,7 +42,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="C360_", frozen=True, extra="ignore")
 
-    home: Path = Field(Path("."), description="folder that holds landing, lake, vault, published, access, audit, written and logs")
+    home: Path = Field(
+        Path("."), description="folder that holds landing, lake, vault, published, access, audit, written and logs"
+    )
     lake_root: str = Field("", description="file:, hdfs: or s3a: root of the Delta lake; empty means home/lake")
     catalogue: Path = Field(PROJECT / "spark_jobs" / "catalog", description="folder of the feed contracts")
     jars: Path = Field(PROJECT / ".jars", description="where the Delta jars are kept")
