@@ -6,6 +6,7 @@ C360 := .venv/bin/c360
 CUSTOMERS ?= 120
 DAYS ?= 5
 SEED ?= 1
+export C360_SMALL_DAYS ?= $(shell [ $(CUSTOMERS) -le 1000 ] && echo true || echo false)
 
 .PHONY: help setup load test acceptance lint bench clean
 
@@ -28,7 +29,7 @@ lint: .venv/.ready ## check style: ruff and sqlfluff
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/sqlfluff lint dbt_project/models --config dbt_project/.sqlfluff
 
 bench: .venv/.ready ## history beside the textbook MERGE, one day by step, decode rates, publishing; writes the tables in benchmarks/
-	@for name in history differential daily_load decode publish; do .venv/bin/python -m benchmarks.$$name --write || exit 1; done
+	@unset C360_SMALL_DAYS; for name in history differential daily_load decode publish; do .venv/bin/python -m benchmarks.$$name --write || exit 1; done
 
 clean: ## forget the simulated broker and everything loaded from it
 	@rm -rf landing truth lake vault published written logs .c360

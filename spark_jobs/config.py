@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     spark_master: str = Field("local[*]", description="local[*], spark://, yarn or k8s://")
     driver_memory: str = "4g"
     driver_java_options: str = Field("", description="further options of the driver's Java, such as -XX:+UseParallelGC")
+    small_days: bool = Field(
+        False, description="true where a day has some thousand rows: queries are run as they are planned, not compiled"
+    )
     shuffle_partitions: int = Field(2, ge=1, description="raise on a cluster")
     threads: int = Field(4, ge=1, le=32, description="feeds and tables worked on at once in the one session")
     relation_lag_trading_days: int = Field(
@@ -70,6 +73,9 @@ class Settings(BaseSettings):
     serve_requests_per_minute: int = Field(600, ge=1, description="of one caller, in each process")
     serve_lookups_per_day: int = Field(2000, ge=1, description="of one caller, in all processes together")
     serve_export_rows_per_day: int = Field(200_000, ge=1, description="of one caller, in all processes together")
+    erase_retention_years: int = Field(
+        20, ge=0, le=100, description="years after the end of the relation before which the law forbids to erase"
+    )
     oidc_issuer: str = Field("", description="issuer of bearer tokens; empty: API keys only")
     oidc_audience: str = Field("", description="audience a bearer token must name")
     oidc_keys: str = Field("", description="file or https address of the issuer's public keys (JWKS)")

@@ -76,6 +76,13 @@ _LOCAL_FILES = {
     "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
 }
 
+# Code is compiled, and a plan made again from what its first steps met, where rows are many. For few rows both take longer than the rows.
+_SMALL_DAYS = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+}
+
 
 def build_session(settings: Settings, name: str = "c360") -> SparkSession:
     """A session with Delta and the file formats of `spark_jobs.formats` registered."""
@@ -96,6 +103,8 @@ def build_session(settings: Settings, name: str = "c360") -> SparkSession:
         # Files are opened before the jars of the session are there.
         options["spark.driver.extraClassPath"] = ":".join(local_files)
         options |= _LOCAL_FILES
+    if settings.small_days:
+        options |= _SMALL_DAYS
     for key, value in options.items():
         builder = builder.config(key, value)
     builder = (

@@ -1,12 +1,12 @@
 """One Spark session for a test process, and one small broker loaded once for all tests that only look.
 
-`make test` runs two processes. What shares a fixture that is dear stays in one of them: a module, and all that look at the broker.
+`make test` runs two processes. What shares a load stays in one of them: a module, and all that take the same one.
 """
 
 from __future__ import annotations
 
+import ast
 import os
-import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -25,29 +25,38 @@ from tests.postgres import PROGRAMS, database, postgres
 __all__ = ["postgres"]
 
 # Tests meet much code and little data: what is run a few times is not worth compiling twice, or at all.
-# The classes of a load fill more than Java expects, and every growth of their room would be a collection of everything.
-os.environ.setdefault("C360_DRIVER_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseParallelGC -XX:MetaspaceSize=512m")
+# The classes and plans of a load fill more than Java expects, and every growth of their room would be a collection of everything.
+os.environ.setdefault(
+    "C360_DRIVER_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseParallelGC -XX:MetaspaceSize=512m -Xms4g"
+)
+os.environ.setdefault("C360_SMALL_DAYS", "true")
 
 TESTS = Path(__file__).parent
 SEED, CUSTOMERS, DAYS, START = 1, 120, 5, date(2026, 9, 24)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    """Modules that look at the broker go to one process, every other module to whichever is free."""
-    looking = {str(path.relative_to(config.rootpath)) for path in TESTS.rglob("test_*.py") if _looks_at_broker(path)}
+    """Modules that share a load go to one process, every other module to whichever is free."""
+    sharing = {str(path.relative_to(config.rootpath)): _shared_load(path) for path in TESTS.rglob("test_*.py")}
 
     class ByModule(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             module = nodeid.partition("::")[0]
-            return "broker" if module in looking else module
+            return sharing.get(module) or module
 
     return ByModule(config, log)
 
 
-def _looks_at_broker(path: Path) -> bool:
-    """Whether a test or fixture of the module takes the fixture `broker` below."""
-    text = path.read_text(encoding="utf-8")
-    return bool(re.search(r"^def \w+\((.*, )?broker\b", text, re.MULTILINE)) and "def broker(" not in text
+def _shared_load(path: Path) -> str | None:
+    """The load a test or fixture of the module takes and others take, too: `broker` below, or `night` of the scenarios."""
+    found = [node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)]
+    taken = {
+        argument.arg
+        for node in found
+        if node.name.startswith("test_") or node.decorator_list
+        for argument in node.args.args
+    }
+    return next((name for name in ("broker", "night") if name in taken - {node.name for node in found}), None)
 
 
 @pytest.fixture(scope="session")
@@ -58,10 +67,6 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture(scope="session")
 def spark(settings: Settings) -> Iterator[SparkSession]:
     session = build_session(settings, "tests")
-    session.conf.set("spark.sql.codegen.wholeStage", "false")
-    session.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
-    # To plan a query again after each of its steps pays for large tables only.
-    session.conf.set("spark.sql.adaptive.enabled", "false")
     yield session
     session.stop()
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,6 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-import simulator
-from simulator.delivery import write_manifest
-from simulator.faults import Delivery, Lines
-from simulator.layouts import layouts
-from simulator.randomness import stream
 from spark_jobs.chains import Link, in_force
 from spark_jobs.cli import app
 from spark_jobs.config import Settings, load_settings
@@ -32,93 +26,44 @@ from spark_jobs.jobs import quarantine as job
 from spark_jobs.jobs.load import take_in
 from spark_jobs.jobs.start import start_run
 from spark_jobs.ledger import Ledger
-from spark_jobs.publish.duckdb_store import connect_delta, open_published
+from spark_jobs.publish.duckdb_store import connect_delta, connect_published, open_published
 from spark_jobs.publish.marts import MARTS
 from tests.leaks import find_leaks
 from tests.loading import LoadedBroker, load_home
+from tests.night import ACCOUNTS, CLIENTS, RELEASED, ROW_FAULTS, SWAPPED, TRADES, UNSPLIT, Night
 from tests.truth_compare import CLAIMS, must_equal_truth
 
-CLIENTS, ACCOUNTS, TRADES = "normal_counter__clients", "normal_counter__cash_accounts", "normal_counter__trades"
-FEEDS = (CLIENTS, ACCOUNTS, TRADES)
-SWAPPED, UNSPLIT = 1, 4  # data rows of the clients, counted from 0
 PERSONAL = ("client_name", "identity_number", "mobile_phone")
 QUIET = Console(quiet=True)
 
 
 @dataclass
 class Story:
-    """Two brokers with the same events: the files of `bad` have bad rows on the day in the middle."""
+    """The bad night as the quarantine sees it. `held`: every row listed; `rows`: those a person will release."""
 
-    bad: Path
-    twin: Path
-    days: list[date]
-    originals: dict[str, dict[str, str]] = field(default_factory=dict)
-    held: list[dict[str, Any]] = field(default_factory=list)
-    first: LoadedBroker | None = None
+    night: Night
+    held: list[dict[str, Any]]
 
     @property
     def day(self) -> date:
-        return self.days[1]
+        return self.night.row_day
 
     @property
     def settings(self) -> Settings:
-        return self.first.settings
+        return self.night.first.settings
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return [row for row in self.held if row["feed"] in RELEASED]
 
     def row(self, feed: str, number: int) -> dict[str, Any]:
         """The listed row with that number (counted from 1) in its file."""
         return next(row for row in self.held if row["feed"] == feed and row["source_row"] == number)
 
 
-def spoil(story: Story, feed: str, change: Callable[[Lines], None]) -> None:
-    """Edit rows of one delivery; the sender's totals stay those of the good rows."""
-    folder = story.bad / "landing" / story.day.isoformat() / feed
-    totals = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["control_totals"]
-    lines = Lines(Delivery(folder, layouts()[feed], stream(0, "quarantine", feed)))
-    change(lines)
-    lines.save()
-    lines.delivery.manifest["control_totals"] = totals | {"rows": str(len(lines.rows))}
-    write_manifest(folder, lines.delivery.manifest)
-
-
-def spoil_clients(story: Story) -> Callable[[Lines], None]:
-    def change(lines: Lines) -> None:
-        for number in (SWAPPED, UNSPLIT):
-            story.originals[f"{CLIENTS}:{number + 1}"] = dict(zip(lines.names, lines.rows[number], strict=True))
-        name, branch = lines.place_of("client_name"), lines.place_of("branch_id")
-        swapped = lines.rows[SWAPPED]
-        swapped[name], swapped[branch] = swapped[branch], swapped[name]
-        lines.rows[UNSPLIT].append("extra")
-
-    return change
-
-
-def repeat_key(lines: Lines) -> None:
-    """A second row of the first account, at the end, of another branch."""
-    copied = list(lines.rows[0])
-    copied[lines.place_of("branch_id")] = "0001" if copied[lines.place_of("branch_id")] != "0001" else "0002"
-    lines.rows.append(copied)
-
-
-def spoil_trade(story: Story) -> Callable[[Lines], None]:
-    def change(lines: Lines) -> None:
-        story.originals[f"{TRADES}:1"] = dict(zip(lines.names, lines.rows[0], strict=True))
-        lines.rows[0][lines.place_of("commission_amount")] = "12x4.50"
-
-    return change
-
-
 @pytest.fixture(scope="module")
-def story(spark, tmp_path_factory) -> Story:
-    bad, twin = tmp_path_factory.mktemp("bad"), tmp_path_factory.mktemp("twin")
-    days = simulator.simulate(bad, customers=40, days=2, seed=5, start=date(2026, 9, 28)).dates
-    shutil.copytree(bad / "landing", twin / "landing")
-    story = Story(bad, twin, days)
-    spoil(story, CLIENTS, spoil_clients(story))
-    spoil(story, ACCOUNTS, repeat_key)
-    spoil(story, TRADES, spoil_trade(story))
-    story.first = load_home(bad)
-    story.held = job.read_quarantine(story.settings)
-    return story
+def story(night) -> Story:
+    return Story(night, job.read_quarantine(night.first.settings))
 
 
 def published(broker: LoadedBroker, query: str) -> list[tuple]:
@@ -139,7 +84,7 @@ def ask(settings: Settings, table: str, query: str) -> list[tuple]:
 
 
 def as_delivered(story: Story, number: int) -> dict[str, str]:
-    return story.originals[f"{CLIENTS}:{number + 1}"]
+    return story.night.originals[f"{CLIENTS}:{number + 1}"]
 
 
 def release(story: Story, rows: list[dict[str, Any]], **how: Any) -> None:
@@ -148,15 +93,15 @@ def release(story: Story, rows: list[dict[str, Any]], **how: Any) -> None:
 
 
 def test_the_day_is_published_without_the_rows_and_every_row_is_listed(story):
-    assert story.first.summary["published"] == [day.isoformat() for day in story.days[1:]]
-    assert [(row["feed"], row["source_row"], row["state"]) for row in story.held if row["feed"] != ACCOUNTS] == [
+    assert story.night.first.summary["published"] == [day.isoformat() for day in story.night.days[1:-1]]
+    assert [(row["feed"], row["source_row"], row["state"]) for row in story.rows if row["feed"] != ACCOUNTS] == [
         (CLIENTS, SWAPPED + 1, "held"),
         (CLIENTS, UNSPLIT + 1, "held"),
         (TRADES, 1, "held"),
     ]
-    accounts = [row for row in story.held if row["feed"] == ACCOUNTS]
+    accounts = [row for row in story.rows if row["feed"] == ACCOUNTS]
     assert [row["rules"][0]["rule"] for row in accounts] == ["key_is_unique", "key_is_unique"]
-    assert {row["age_trading_days"] for row in story.held} == {1}, "one trading day lies between the day and the newest"
+    assert {row["age_trading_days"] for row in story.rows} == {2}, "trading days from the day to the newest"
     assert story.row(CLIENTS, SWAPPED + 1)["owner"] == "securities operations"
     assert [rule["rule"] for rule in story.row(CLIENTS, SWAPPED + 1)["rules"]] == [
         "record_is_whole",
@@ -168,19 +113,20 @@ def test_the_day_is_published_without_the_rows_and_every_row_is_listed(story):
 def test_the_customers_are_flagged_on_that_day_only_and_nobody_where_nobody_can_say_whose_it_is(story):
     known = {row["customer_id"] for row in story.held if row["customer_id"]}
     assert story.row(CLIENTS, UNSPLIT + 1)["customer_id"] is None
-    assert all(row["customer_id"] for row in story.held if row["source_row"] != UNSPLIT + 1), "by client or by account"
+    unsplit = story.row(CLIENTS, UNSPLIT + 1)
+    assert all(row["customer_id"] for row in story.rows if row is not unsplit), "by client or by account"
     assert len(known) >= 2
-    assert flagged(story.first) == {(story.day, customer) for customer in known}
+    assert flagged(story.night.first) == {(story.day, customer) for customer in known}
 
 
 def test_the_last_good_state_is_carried_meanwhile(story):
-    client = story.originals[f"{CLIENTS}:{SWAPPED + 1}"]["client_number"]
+    client = story.night.originals[f"{CLIENTS}:{SWAPPED + 1}"]["client_number"]
     query = f"select _as_of_date, branch_id is not null from asked where client_number = '{client}' and business_date = '{story.day}'"
-    assert ask(story.settings, f"silver/{CLIENTS}", query) == [(story.days[0], True)]
+    assert ask(story.settings, f"silver/{CLIENTS}", query) == [(story.night.days[0], True)]
 
 
 def test_show_tells_what_was_delivered_and_masks_what_is_personal(story):
-    environment = {"C360_HOME": str(story.bad)}
+    environment = {"C360_HOME": str(story.night.home)}
     shown = {}
     for number in (SWAPPED, UNSPLIT):
         identity = story.row(CLIENTS, number + 1)["id"]
@@ -209,7 +155,7 @@ def refused(run: Run, code: str, rows: list[dict[str, Any]], **how: Any) -> str:
 def test_what_would_be_wrong_is_refused_with_its_reason_and_nothing_changes(story):
     files = set(Path(story.settings.lake).rglob("*.parquet"))
     swapped, unsplit, trade = story.row(CLIENTS, SWAPPED + 1), story.row(CLIENTS, UNSPLIT + 1), story.row(TRADES, 1)
-    both = [row for row in story.held if row["feed"] == ACCOUNTS]
+    both = [row for row in story.rows if row["feed"] == ACCOUNTS]
     phone = as_delivered(story, SWAPPED) | {"branch_id": "13912345678"}
     with start_run(story.settings, "refused", QUIET) as run:
         refused(run, "C360-141", [{"id": "000000000000"}], accept=True)
@@ -229,28 +175,34 @@ def test_what_would_be_wrong_is_refused_with_its_reason_and_nothing_changes(stor
 
 @pytest.fixture(scope="module")
 def released(story) -> LoadedBroker:
-    """Every row is brought back, one by a run that dies before it takes effect; then the broker is loaded."""
+    """Every row is brought back, one by a run that dies before it takes effect; the sender mends all else; then the broker is loaded."""
     swapped = as_delivered(story, SWAPPED)
     unread = {name: text for name, text in swapped.items() if not text}
     mended = unread | {name: swapped[name] for name in ("client_name", "branch_id")}
     release(story, [story.row(CLIENTS, SWAPPED + 1)], texts=mended)
     release(story, [story.row(CLIENTS, UNSPLIT + 1)], texts=as_delivered(story, UNSPLIT))
     release(story, [story.row(ACCOUNTS, 1)], accept=True)
-    commission = story.originals[f"{TRADES}:1"]["commission_amount"]
+    commission = story.night.originals[f"{TRADES}:1"]["commission_amount"]
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(job, "settle_all", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         release(story, [story.row(TRADES, 1)], texts={"commission_amount": commission})
-    return load_home(story.bad)
+    night = story.night
+    for feed in ROW_FAULTS.values():
+        night.mend(night.row_day, feed)
+    for folder in sorted((night.good / night.file_day.isoformat()).iterdir()):
+        night.mend(night.file_day, folder.name)
+    return load_home(night.home)
 
 
 @pytest.fixture(scope="module")
 def twin(story, released) -> Settings:
     """The feeds with bad rows, as another broker got them who has the same keys, and so the same tokens."""
-    (story.twin / "vault").mkdir(mode=0o700)
-    shutil.copy(story.bad / "vault" / "embedded_keys.env", story.twin / "vault")
-    settings = load_settings(home=story.twin, spark_master="local[2]")
+    twin = story.night.good.parent
+    (twin / "vault").mkdir(mode=0o700)
+    shutil.copy(story.night.home / "vault" / "embedded_keys.env", twin / "vault")
+    settings = load_settings(home=twin, spark_master="local[2]")
     with start_run(settings, "twin", QUIET) as run:
-        take_in(run, story.days, list(FEEDS))
+        take_in(run, story.night.days, list(RELEASED))
     return settings
 
 
@@ -265,19 +217,26 @@ def same(one: str, other: str) -> bool:
 
 
 def test_history_is_that_of_the_twin_edge_by_edge_and_byte_by_byte(story, twin):
-    for feed in FEEDS:
-        tables = [f"from delta_scan('{settings.lake}/silver/{feed}')" for settings in (story.settings, twin)]
-        assert same(*tables), f"slices of {feed}"
+    for feed in RELEASED:
+        # Of some days the bad night had a second delivery.
+        rows = "select * exclude (_delivery_number) from delta_scan('{}/silver/{}')"
+        assert same(*(rows.format(settings.lake, feed) for settings in (story.settings, twin))), f"slices of {feed}"
         assert ask(twin, f"silver/{feed}", "select count(*) from asked")[0][0] > 0
     for feed in (CLIENTS, ACCOUNTS):
         chains = []
         for settings in (story.settings, twin):
             links = [Link(*row) for row in ask(settings, "meta/chain", f"from asked where feed = '{feed}'")]
             chains.append([(day, link.fingerprint, link.edge) for day, link in in_force(links).items()])
-        assert chains[0] == chains[1] and len(chains[0]) == 3
+        assert chains[0] == chains[1] and len(chains[0]) == 4
 
 
-def test_gold_and_marts_are_what_the_events_say(released, story):
+def test_what_was_released_and_mended_is_as_if_it_had_never_been_bad(released, story):
+    assert released.summary["problems"] == [] and released.summary["rows"]["rows_quarantined"] == 0
+    days = story.night.days[1:]
+    assert released.summary["published"] == [day.isoformat() for day in days]
+    with connect_published(released.settings.published) as connection:
+        revisions = connection.execute("select business_date, revision from publication order by 1").fetchall()
+    assert revisions == [(day, 2) for day in days]
     for file in CLAIMS:
         must_equal_truth(story.settings, file)
 
@@ -288,7 +247,7 @@ def test_nobody_is_flagged_any_more(released):
 
 @pytest.mark.acceptance
 def test_gold_and_marts_are_those_of_the_twin_row_by_row(released, story, twin):
-    loaded = load_home(story.twin)
+    loaded = load_home(twin.home)
     for name in TABLES:
         tables = [f"from delta_scan('{settings.lake}/gold/{name}')" for settings in (story.settings, twin)]
         assert same(*tables), f"gold.{name}"
@@ -302,12 +261,16 @@ def test_rows_still_add_up_and_say_who_released_them(released, story):
         story.settings,
         "meta/deliveries",
         "select feed, rows_read, rows_kept, rows_quarantined, rows_duplicate, digest from asked "
-        f"where business_date = '{story.day}' and feed in {FEEDS} "
+        f"where business_date = '{story.day}' and feed in {RELEASED} "
         "qualify row_number() over (partition by feed order by run desc) = 1",
     )
     assert {feed: quarantined for feed, _, _, quarantined, _, _ in records} == {CLIENTS: 0, ACCOUNTS: 1, TRADES: 0}
     assert all(read == kept + quarantined + copies for _, read, kept, quarantined, copies, _ in records)
-    states = {(row["feed"], row["source_row"]): row["state"] for row in job.read_quarantine(story.settings)}
+    states = {
+        (row["feed"], row["source_row"]): row["state"]
+        for row in job.read_quarantine(story.settings)
+        if row["feed"] in RELEASED
+    }
     assert [state for (feed, row), state in states.items() if feed == ACCOUNTS and row > 1] == ["left_out"]
     assert sorted(states.values()) == ["left_out", *["released"] * 4]
     assert {row["released_by"] for row in job.read_quarantine(story.settings) if row["state"] == "released"} == {
@@ -323,7 +286,7 @@ def test_a_row_is_released_once_and_its_sibling_stays_out(released, story):
 
 
 def test_a_second_load_changes_nothing(released, story):
-    assert load_home(story.bad).summary["is_unchanged"]
+    assert load_home(story.night.home).summary["is_unchanged"]
 
 
 def test_no_clear_value_of_the_rows_is_anywhere_but_in_landing(released, story):
@@ -333,8 +296,8 @@ def test_no_clear_value_of_the_rows_is_anywhere_but_in_landing(released, story):
         for name in PERSONAL
         if len(as_delivered(story, number)[name]) > 1
     ]
-    assert len(values) >= 4 and find_leaks([story.bad / "landing"], values)
-    places = [Path(story.settings.lake), *(story.bad / name for name in ("vault", "published", "logs", ".c360"))]
+    assert len(values) >= 4 and find_leaks([story.night.home / "landing"], values)
+    places = [Path(story.settings.lake), *(story.night.home / name for name in ("vault", "published", "logs", ".c360"))]
     assert find_leaks(places, values) == []
 
 
@@ -349,9 +312,7 @@ def test_new_texts_stand_nowhere_in_clear(released, story):
 
 def test_a_correction_of_the_sender_makes_the_releases_moot(released, story):
     """The good files come after all: another delivery, which no release touches."""
-    good = story.twin / "landing" / story.day.isoformat() / TRADES
-    shutil.rmtree(story.bad / "landing" / story.day.isoformat() / TRADES)
-    shutil.copytree(good, story.bad / "landing" / story.day.isoformat() / TRADES)
+    story.night.mend(story.day, TRADES)
     with start_run(story.settings, "load", QUIET) as run:
         take_in(run, [story.day], [TRADES])
         record = Ledger(run.lake, run.catalogue).record(TRADES, story.day)
