@@ -14,7 +14,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -113,9 +113,14 @@ class Finding:
     what: str = ""
 
 
-def verify(folder: Path, keys: Keys) -> list[Finding]:
-    """Every file with its state, by day and name."""
-    return [_verify_file(path, keys, folder) for path in sorted(folder.glob("*/*.jsonl"))]
+def verify(folder: Path, keys: Keys, earlier: Iterable[Keys] = ()) -> list[Finding]:
+    """Every file with its state, by day and name. earlier: keys that were in force before, for the files written under them."""
+    known = _keys_by_id(keys, *earlier)
+    return [_verify_file(path, known, folder) for path in sorted(folder.glob("*/*.jsonl"))]
+
+
+def _keys_by_id(*keys: Keys) -> dict[str, bytes]:
+    return {one.master_key_id: derived_key(one, "audit") for one in keys}
 
 
 def lines(folder: Path, first: date, last: date) -> Iterator[dict[str, Any]]:
@@ -132,7 +137,7 @@ def seal_left(folder: Path, keys: Keys) -> int:
     """Seal the files of processes that were killed; how many. A file that is broken stays as it is."""
     sealed = 0
     for path in sorted(folder.glob("*/*.jsonl")):
-        finding = _verify_file(path, keys, folder)
+        finding = _verify_file(path, _keys_by_id(keys), folder)
         if finding.state != "left":
             continue
         key = derived_key(keys, "audit")
@@ -146,13 +151,19 @@ def seal_left(folder: Path, keys: Keys) -> int:
     return sealed
 
 
-def _verify_file(path: Path, keys: Keys, folder: Path) -> Finding:
-    name, key = str(path.relative_to(folder)), derived_key(keys, "audit")
+def _verify_file(path: Path, known: Mapping[str, bytes], folder: Path) -> Finding:
+    """known: master key id → key of the log."""
+    name, key = str(path.relative_to(folder)), b""
     before, is_sealed, count = "", False, 0
     with path.open("rb") as stream:
         is_open = not _can_lock(stream.fileno())
         for count, data in enumerate(stream, start=1):
-            what = _fault(data, key, before, count, is_sealed, path.name, keys.master_key_id)
+            if count == 1:
+                key_id = _key_id(data)
+                key = known.get(key_id or next(iter(known)), b"")
+                if not key:
+                    return Finding(name, 1, "broken", 1, f"was written under master key {key_id}, which is not given")
+            what = _fault(data, key, before, count, is_sealed, path.name)
             if what:
                 return Finding(name, count, "broken", count, what)
             fields = json.loads(data)
@@ -162,7 +173,15 @@ def _verify_file(path: Path, keys: Keys, folder: Path) -> Finding:
     return Finding(name, count, "sealed" if is_sealed else "open" if is_open else "left")
 
 
-def _fault(data: bytes, key: bytes, before: str, count: int, is_sealed: bool, name: str, key_id: str) -> str:
+def _key_id(line: bytes) -> str | None:
+    """The master key a file says it was written under; None when its first line cannot be read."""
+    try:
+        return json.loads(line)["body"].get("key")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _fault(data: bytes, key: bytes, before: str, count: int, is_sealed: bool, name: str) -> str:
     if is_sealed:
         return "stands after the seal"
     try:
@@ -171,8 +190,6 @@ def _fault(data: bytes, key: bytes, before: str, count: int, is_sealed: bool, na
         body, hashed = fields["body"], fields["hash"]
     except (ValueError, KeyError, TypeError):
         return "is torn or no audit line"
-    if count == 1 and body.get("key") not in (key_id, None):
-        return f"was written under master key {body['key']}, the key given is {key_id}"
     # The text itself, not what JSON makes of it: two spellings of a field would otherwise be one.
     if text != f'{{"body":{_body(body)},"hash":"{hashed}"}}':
         return "is not as it was written"

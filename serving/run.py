@@ -18,6 +18,7 @@ from serving.bearer import Bearers
 from serving.service import Service
 from spark_jobs.config import Settings
 from spark_jobs.ingest.vault import load_keys
+from spark_jobs.jobs.rotate_keys import earlier_keys
 
 # Behind a load balancer that keeps connections for a minute, the server must not be the first to close.
 KEEP_ALIVE_SECONDS = 75
@@ -65,7 +66,8 @@ def show_keys(found: list[dict[str, Any]], console: Console) -> None:
 
 
 def verify_log(settings: Settings) -> list[dict[str, Any]]:
-    return [asdict(finding) for finding in verify(settings.audit, load_keys(settings.vault, os.environ))]
+    keys = load_keys(settings.vault, os.environ)
+    return [asdict(finding) for finding in verify(settings.audit, keys, earlier_keys(os.environ, keys))]
 
 
 def show_findings(found: list[dict[str, Any]], console: Console) -> None:

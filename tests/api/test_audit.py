@@ -131,3 +131,15 @@ def test_answers_and_refusals_stand_in_the_log(client, headers_of, service, sett
         ("status", "C360-540", None, None),
     ]
     assert _states(log, service.keys) == ["sealed"]
+
+
+def test_files_of_an_earlier_master_key_are_checked_with_it(tmp_path: Path, keys: Keys) -> None:
+    now = Keys(b"n" * 32, keys.token_key)
+    for one in (keys, now):
+        log = Audit(tmp_path / "audit", one)
+        log.write(route="profile")
+        log.close()
+    states = {finding.state for finding in verify(tmp_path / "audit", now, [keys])}
+    assert states == {"sealed"}
+    lacking = [finding for finding in verify(tmp_path / "audit", now) if finding.state == "broken"]
+    assert len(lacking) == 1 and keys.master_key_id in lacking[0].what

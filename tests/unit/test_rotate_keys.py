@@ -1,0 +1,105 @@
+"""A new master key: from the environment and in the file for trying things out, stopped half-way, and the log it leaves behind."""
+
+from __future__ import annotations
+
+import base64
+import os
+from pathlib import Path
+
+import pytest
+
+from spark_jobs.errors import ConfigurationError
+from spark_jobs.ingest.vault import MASTER_VARIABLE, TOKEN_VARIABLE, Vault, load_keys
+from spark_jobs.jobs import rotate_keys as job
+from spark_jobs.jobs.rotate_keys import EARLIER_VARIABLE, NEXT_FILE, NEXT_VARIABLE, earlier_keys, rotate_keys
+
+ROW = ("NOR/1", "phone", "k:1", "13900000001")
+
+
+def text(key: bytes) -> str:
+    return base64.b64encode(key).decode()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "vault"
+
+
+def store(root: Path, environment: dict[str, str]) -> None:
+    vault = Vault(root, load_keys(root, environment))
+    vault.store([ROW])
+    vault.close()
+
+
+def revealed(root: Path, environment: dict[str, str]) -> str:
+    vault = Vault(root, load_keys(root, environment))
+    try:
+        return vault.reveal(*ROW[:3])
+    finally:
+        vault.close()
+
+
+def test_the_next_key_of_the_environment_takes_over(root):
+    old, new = os.urandom(32), os.urandom(32)
+    before = {MASTER_VARIABLE: text(old), TOKEN_VARIABLE: text(os.urandom(32))}
+    store(root, before)
+    found = rotate_keys(root, before | {NEXT_VARIABLE: text(new)})
+    assert found.rewrapped == 1 and found.before != found.now
+    after = before | {MASTER_VARIABLE: text(new)}
+    assert revealed(root, after) == ROW[3]
+    with pytest.raises(Exception, match="C360-522"):
+        revealed(root, before)
+    assert rotate_keys(root, before | {NEXT_VARIABLE: text(new)}).rewrapped == 0, "again, and nothing is left to do"
+
+
+@pytest.mark.parametrize("given", ["", "not base64!", text(b"short"), "the master key"])
+def test_without_a_good_next_key_nothing_is_touched(root, given):
+    master = os.urandom(32)
+    environment = {MASTER_VARIABLE: text(master), TOKEN_VARIABLE: text(os.urandom(32))}
+    store(root, environment)
+    next_key = text(master) if given == "the master key" else given
+    with pytest.raises(ConfigurationError, match="C360-197") as error:
+        rotate_keys(root, environment | {NEXT_VARIABLE: next_key})
+    assert not next_key or next_key not in str(error.value)
+    assert revealed(root, environment) == ROW[3]
+
+
+def test_keys_in_the_file_are_rotated_there_and_tokens_stay(root):
+    store(root, {})
+    before = load_keys(root, {})
+    found = rotate_keys(root, {})
+    after = load_keys(root, {})
+    assert (found.before, found.now) == (before.master_key_id, after.master_key_id)
+    assert before.token_key == after.token_key
+    assert revealed(root, {}) == ROW[3]
+    assert not (root / NEXT_FILE).exists()
+
+
+@pytest.mark.parametrize("stopped_in", ["rotate_master", "replace"])
+def test_a_rotation_that_was_stopped_is_finished_by_the_next(root, monkeypatch, stopped_in):
+    store(root, {})
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    target = (Vault, "rotate_master") if stopped_in == "rotate_master" else (job.os, "replace")
+    if stopped_in == "replace":
+        # What makes the next keys durable may go through; what puts them in place may not.
+        monkeypatch.setattr(job, "replace_file", lambda path, content, mode: path.write_bytes(content))
+    monkeypatch.setattr(*target, stop)
+    with pytest.raises(KeyboardInterrupt):
+        rotate_keys(root, {})
+    monkeypatch.undo()
+    assert (root / NEXT_FILE).exists()
+    rotate_keys(root, {})
+    assert revealed(root, {}) == ROW[3]
+
+
+def test_earlier_keys_are_read_and_checked(root):
+    keys = load_keys(root, {})
+    one, other = os.urandom(32), os.urandom(32)
+    found = earlier_keys({EARLIER_VARIABLE: f"{text(one)}, {text(other)}"}, keys)
+    assert [key.master_key for key in found] == [one, other]
+    assert earlier_keys({}, keys) == []
+    with pytest.raises(ConfigurationError, match="C360-197"):
+        earlier_keys({EARLIER_VARIABLE: text(b"short")}, keys)
