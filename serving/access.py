@@ -43,6 +43,7 @@ ROUTES: dict[str, Route] = {
     "income_customer": Route(("mart_income_customer_day",)),
     "commission_employees": Route(("mart_commission_employee_month",)),
     "commission_branches": Route(("mart_commission_branch_month",)),
+    "performance_employees": Route(("mart_performance_employee_month",)),
     "reveal": Route(("mart_customer_profile",), "reveal"),
     "export": Route((), "export"),  # of any mart another of its routes reads
     "status": Route(()),

@@ -28,7 +28,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 def export(
     service: Service, caller: Caller, mart: str, columns: Sequence[str] | None = None, month: str | None = None
 ) -> tuple[IO[bytes], dict[str, Any]]:
-    """A file of the caller's rows of a mart on the published day, or of a month of commission; and its as_of_date, revision and rows.
+    """A file of the caller's rows of a mart on the published day, or of a month; and its as_of_date, revision and rows.
 
     Raises NotAllowed for a mart or column the role does not see, TooMany C360-545 when the rows would pass the quota: then nothing is exported.
     """
@@ -62,8 +62,8 @@ def export(
 
 def _span(mart: str, month: str | None, as_of_date: date) -> tuple[str, dict[str, Any]]:
     month = month or f"{as_of_date:%Y-%m}"
-    if MARTS[mart].is_month:
-        return "commission_month = $month", {"month": month}
+    if column := MARTS[mart].month:
+        return f"{column} = $month", {"month": month}
     if MARTS[mart].day == "business_date":
         first = date.fromisoformat(f"{month}-01")
         after = date(first.year + first.month // 12, first.month % 12 + 1, 1)

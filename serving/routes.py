@@ -202,6 +202,14 @@ def commission_branches(
     return Answer(desk.commission_branches(caller, month, limit, page))
 
 
+@v1.get("/performance/employees", response_model=shapes.EmployeePerformanceAnswer, responses=GONE, tags=["commission"])
+def performance_employees(
+    desk: Desk, caller: Asking, month: Month = None, limit: Limit = PAGE, page: Page = None
+) -> Answer:
+    """Incomes, customers and ranks of employees in a month."""
+    return Answer(desk.performance_employees(caller, month, limit, page))
+
+
 @v1.post("/customers/{customer_id}/words", response_model=shapes.SaidAnswer, tags=["work"])
 def say(customer_id: CustomerId, body: shapes.Said, desk: Desk, caller: Asking) -> Answer:
     """Keep what the holder of his phone said about calls; it counts at once."""

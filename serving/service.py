@@ -29,6 +29,7 @@ from spark_jobs.config import Settings
 from spark_jobs.errors import C360Error
 from spark_jobs.ingest.identity import canonical_phone
 from spark_jobs.ingest.vault import Vault, VaultError, load_keys, source_subject, token
+from spark_jobs.publish.marts import MARTS
 
 LOOKUP_BY = ("phone", "customer_number", "account")
 MOST_CANDIDATES = 20
@@ -453,7 +454,7 @@ class Service:
         self, caller: Caller, month: str | None = None, limit: int = PAGE, page: str | None = None
     ) -> dict[str, Any]:
         """What is attributed to each employee in a month; without one, the month of the published day."""
-        return self._commission_month(
+        return self._month(
             caller, "commission_employees", "mart_commission_employee_month", "employee_id", month, limit, page
         )
 
@@ -461,11 +462,19 @@ class Service:
         self, caller: Caller, month: str | None = None, limit: int = PAGE, page: str | None = None
     ) -> dict[str, Any]:
         """Commission of each branch in a month; without one, the month of the published day."""
-        return self._commission_month(
+        return self._month(
             caller, "commission_branches", "mart_commission_branch_month", "branch_id", month, limit, page
         )
 
-    def _commission_month(
+    def performance_employees(
+        self, caller: Caller, month: str | None = None, limit: int = PAGE, page: str | None = None
+    ) -> dict[str, Any]:
+        """Incomes, customers and ranks of each employee in a month; without one, the month of the published day."""
+        return self._month(
+            caller, "performance_employees", "mart_performance_employee_month", "employee_id", month, limit, page
+        )
+
+    def _month(
         self, caller: Caller, route: str, mart: str, key: str, month: str | None, limit: int, page: str | None
     ) -> dict[str, Any]:
         with self.asked(caller, route) as question:
@@ -473,7 +482,7 @@ class Service:
             data, following = self._page(
                 question,
                 mart,
-                "commission_month = $month",
+                f"{MARTS[mart].month} = $month",
                 {"month": month},
                 question.columns(mart),
                 (key,),

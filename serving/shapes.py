@@ -57,7 +57,7 @@ class Result(Release):
 
 
 class Export(BaseModel):
-    """columns: all the role sees when left out; month: of commission, else that of the published day."""
+    """columns: all the role sees when left out; month: of marts by day or month, else that of the published day."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -122,6 +122,7 @@ CustomerCommission = row_model("mart_commission_customer_day", ENTRIES)
 CustomerIncome = row_model("mart_income_customer_day", ENTRIES)
 EmployeeCommission = row_model("mart_commission_employee_month", ENTRIES)
 BranchCommission = row_model("mart_commission_branch_month", ENTRIES)
+EmployeePerformance = row_model("mart_performance_employee_month", ENTRIES)
 
 
 class Claim(BaseModel):
@@ -228,6 +229,10 @@ class EmployeeCommissionAnswer(Paged):
 
 class BranchCommissionAnswer(Paged):
     data: list[BranchCommission]
+
+
+class EmployeePerformanceAnswer(Paged):
+    data: list[EmployeePerformance]
 
 
 class PublishedDay(BaseModel):

@@ -13,6 +13,7 @@ from simulator.activity_normal import lend
 from simulator.day import Day
 from simulator.market import DELISTED_STOCK, IPO_LISTED_DAY, IPO_STOCK, SUSPENDED_STOCK, UNPRICED_STOCK
 from simulator.organisation import LEAVING, MOVING, REMOVED
+from simulator.population import emit_rates
 from simulator.stage import CANARY_KEY, Stage
 
 WHOLE, HALF, THIRD = 100_000_000, 50_000_000, 33_333_333
@@ -642,6 +643,26 @@ def _trade_newcomer(day: Day, stage: Stage) -> None:
     stage.trade(day, "newcomer", *CHEAP_STOCK, "buy", 200, line="credit")
 
 
+def _charge_wrongly(day: Day, stage: Stage) -> None:
+    """One order is charged three times what was agreed; another by the rate that ended yesterday, as the counter has not heard of the new one."""
+    order = stage.order(day, "newcomer", *CHEAP_STOCK, "buy", 300)
+    stage.fill(
+        day, "newcomer", order.assign(commission_rate=order["commission_rate"] * 3, minimum_commission_amount=1_500)
+    )
+    order = stage.order(day, "excludes", *CHEAP_STOCK, "buy", 100)
+    emit_rates(
+        day,
+        stage.accounts["excludes", "normal"],
+        "stock",
+        CHEAP_STOCK[0],
+        day.date,
+        order["commission_rate"][0] // 2,
+        0,
+        False,
+    )
+    stage.fill(day, "excludes", order)
+
+
 def _drop_securities_account(day: Day, stage: Stage) -> None:
     day.emit(
         ev.SecuritiesAccountRemoved,
@@ -716,6 +737,7 @@ _SCRIPT = {
     3: (
         _trade_daily,
         _trade_newcomer,
+        _charge_wrongly,
         _overdraw,
         _release_restricted,
         _move_collateral,

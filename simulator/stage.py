@@ -298,8 +298,15 @@ class Stage:
         self, day, key, exchange, code, business, quantity, fills=1, line="normal", contract=None
     ) -> pd.DataFrame:
         """Execute one order today."""
-        order = self.order(day, key, exchange, code, business, quantity, fills, line, contract)
-        return fill_orders(day, line, order, day.stream(f"cast {key} {code} {business} {quantity}"))
+        return self.fill(
+            day, key, self.order(day, key, exchange, code, business, quantity, fills, line, contract), line
+        )
+
+    def fill(self, day: Day, key: str, order: pd.DataFrame, line: str = "normal") -> pd.DataFrame:
+        """Execute an order that was made by `order`, and perhaps changed."""
+        security = day.market.securities["security_code"][order["place"][0]]
+        name = f"cast {key} {security} {order['business'][0]} {order['quantity'][0]}"
+        return fill_orders(day, line, order, day.stream(name))
 
     def trade_option(self, day: Day, key: str, code: str, business: str, side: str, quantity: int, margin: int = 0):
         contract = day.market.options.set_index("contract_code", drop=False).loc[code]

@@ -25,14 +25,16 @@ from simulator.truth_assets import (
 )
 from simulator.truth_averages import RunningAverages
 from simulator.truth_behaviour import RunningProfits, RunningTurnover, asset_band
+from simulator.truth_charges import ChargeBook
 from simulator.truth_commission import CommissionMonths, Fees, fees_by_account, pay_ratios
 from simulator.truth_contact import ContactBook
 from simulator.truth_customers import CustomerRegistry, CustomersOfDay
 from simulator.truth_files import TruthFiles
 from simulator.truth_flows import brought_by_account, cash_flow_rows
-from simulator.truth_income import RunningAdviceFees, income_rows, sum_agreements
+from simulator.truth_income import RunningAdviceFees, incomes_by_account, sum_agreements
 from simulator.truth_market import Market, read_market
 from simulator.truth_money import CENT, ZERO
+from simulator.truth_performance import PerformanceMonths, customer_rows
 from simulator.truth_service import CustomerDay, Risks, age_cells, list_rows, stand, sum_holdings, sum_offers
 from simulator.truth_state import AccountKey, BrokerState
 from simulator.truth_tags import RunningTags
@@ -60,7 +62,9 @@ class _TruthRun:
         self._turnover = RunningTurnover()
         self._profits = RunningProfits()
         self._months = CommissionMonths()
+        self._performance = PerformanceMonths()
         self._contacts = ContactBook()
+        self._charges = ChargeBook()
         self._tags = RunningTags()
         self._advice_fees = RunningAdviceFees()
         self._last_trade_dates: dict[str, dt.date] = {}
@@ -72,13 +76,15 @@ class _TruthRun:
             previous_date = business_date
         self._files.add("commission_employee_month", self._months.employee_rows())
         self._files.add("commission_branch_month", self._months.branch_rows())
+        self._files.add("performance_employee_month", self._performance.month_rows())
 
     def _do_day(self, business_date: dt.date, previous_date: dt.date | None) -> None:
         state = self._state
         market = read_market(self._log, business_date)
         fees = fees_by_account(self._log, business_date, market) if previous_date else {}
         # The state is still at the end of the previous trading day: its relations are the ones that pay.
-        ratios = pay_ratios(state, fees, previous_date) if previous_date else {}
+        incomes = incomes_by_account(self._log, business_date, market, fees) if previous_date else {}
+        ratios = pay_ratios(state, {account for account, *_ in incomes}, previous_date) if previous_date else {}
         state.apply(self._log, business_date)
         customers = self._registry.link_day(state, business_date)
         assets, holdings = _value_accounts(state, market)
@@ -91,10 +97,18 @@ class _TruthRun:
         net_assets = {customer_id: sums.net for customer_id, sums in assets_of_customer.items()}
         self._profits.add_day(business_date, net_assets, _amounts_by_customer(customers, brought))
         self._contacts.apply(self._log, business_date)
+        self._charges.apply(self._log, business_date)
         if previous_date:
             self._months.add_day(business_date, state, fees, ratios)
             self._write_commission(business_date, customers, fees)
-            self._files.add("income_customer_day", income_rows(self._log, business_date, market, customers, fees))
+            self._files.add("income_customer_day", customer_rows(incomes, business_date, customers))
+            shares, of_employees, of_branches = self._performance.add_day(
+                business_date, previous_date, state, customers, incomes, ratios
+            )
+            self._files.add("income_attribution", shares)
+            self._files.add("income_employee_day", of_employees)
+            self._files.add("income_branch_day", of_branches)
+            self._files.add("charge_check", self._charges.rows(self._log, business_date, customers))
             self._advice_fees.add_day(self._log, business_date, customers)
             risks = self._account_risks(market, assets)
             self._write_customers(business_date, customers, assets_of_customer, holdings, risks)
@@ -130,7 +144,7 @@ class _TruthRun:
         for key, customer_id in customers.customer_of_account.items():
             accounts_of_customer.setdefault(customer_id, []).append(key)
         contacts = self._contacts.contacts(customers)
-        days = []
+        days, month_averages = [], []
         for customer_id, profile in sorted(customers.profiles.items()):
             accounts = accounts_of_customer.get(customer_id, [])
             held_by_account = [(key[0], holding) for key in accounts for holding in holdings[key]]
@@ -152,6 +166,7 @@ class _TruthRun:
                 *of_month,
             )  # fmt: skip
             self._files.add("customers", [row])
+            month_averages.append(of_month.amount)
             days.append(
                 CustomerDay(
                     business_date,
@@ -166,6 +181,7 @@ class _TruthRun:
                     standing,
                 )
             )
+        self._performance.close_day(business_date, self._state, zip(days, month_averages, strict=True))
         calls, suppressed = list_rows(days)
         self._files.add("outbound_calls", calls)
         self._files.add("outbound_suppressed", suppressed)

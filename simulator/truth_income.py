@@ -13,6 +13,7 @@ from simulator.truth_commission import Fees
 from simulator.truth_customers import CustomersOfDay
 from simulator.truth_market import Market
 from simulator.truth_money import ZERO, total_of
+from simulator.truth_performance import Income, IncomeKey
 from simulator.truth_state import LINE_OF_ADVISED_ACCOUNT, AccountKey, BrokerState
 
 # From this day on what is charged for a redemption belongs to the fund.
@@ -65,36 +66,29 @@ class RunningAdviceFees:
         return self._sums.get((self._year, customer_id), ZERO)
 
 
-def income_rows(
-    event_log: events.EventLog,
-    business_date: dt.date,
-    market: Market,
-    customers: CustomersOfDay,
-    fees: dict[AccountKey, Fees],
-) -> list[tuple]:
-    """(date, customer, line, kind, gross, net), sorted; an account without a customer counts to the empty one."""
-    sums: dict[tuple[str, str, str], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
-    for key, line, kind, gross, net in _incomes(event_log, business_date, market, fees):
-        of_kind = sums[customers.customer_of_account.get(key) or "", line, kind]
-        of_kind[0] += gross
-        of_kind[1] += net
-    return [(business_date, *key, *amounts) for key, amounts in sorted(sums.items())]
+def incomes_by_account(
+    event_log: events.EventLog, business_date: dt.date, market: Market, fees: dict[AccountKey, Fees]
+) -> dict[IncomeKey, Income]:
+    """Everything that is earned on a day, with what is taken from it."""
+    sums: dict[IncomeKey, Income] = defaultdict(Income)
+    for key, income in _incomes(event_log, business_date, market, fees):
+        sums[key] = sums[key].plus(income)
+    return {key: income.with_deductions(key[-1]) for key, income in sums.items()}
 
 
 def _incomes(
     event_log: events.EventLog, business_date: dt.date, market: Market, fees: dict[AccountKey, Fees]
-) -> Iterator[tuple[AccountKey, str, str, Decimal, Decimal]]:
-    """(account, business line, kind, gross, net) of everything that is earned."""
+) -> Iterator[tuple[IncomeKey, Income]]:
     for key, amounts in fees.items():
-        yield key, key[0], "commission", amounts.gross_commission, amounts.net_commission
+        yield (key, key[0], "commission"), Income(amounts.turnover, amounts.gross_commission, amounts.net_commission)
     for moved in event_log.events_of(business_date, events.CashMoved):
         if kind := INTEREST_KINDS.get(moved.business):
             amount = -market.to_cny(moved.amount, moved.currency_code)
-            yield (moved.line, moved.account_id), moved.line, kind, amount, amount
+            yield ((moved.line, moved.account_id), moved.line, kind), Income(gross=amount, net=amount)
     for confirmed in event_log.events_of(business_date, events.FundConfirmed):
         is_lost = confirmed.business == "redemption" and business_date >= REDEMPTION_FEE_IS_FUND_ASSET_FROM
         net = ZERO if is_lost else confirmed.agency_fee_amount
-        yield ("fund", confirmed.account_id), "fund", "product_fee", confirmed.charge_amount, net
+        yield (("fund", confirmed.account_id), "fund", "product_fee"), Income(gross=confirmed.charge_amount, net=net)
     for fee in event_log.events_of(business_date, events.AdviceFeeConfirmed):
-        key = (LINE_OF_ADVISED_ACCOUNT[fee.line], fee.account_id)
-        yield key, fee.line, f"advice_{fee.fee_kind}", fee.amount, fee.amount
+        account = (LINE_OF_ADVISED_ACCOUNT[fee.line], fee.account_id)
+        yield (account, fee.line, f"advice_{fee.fee_kind}"), Income(gross=fee.amount, net=fee.amount)

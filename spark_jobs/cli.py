@@ -327,20 +327,29 @@ def dictionary(
 
 @app.command()
 def explain(
-    customer: Annotated[str, typer.Argument(help="customer id")],
-    column: Annotated[str, typer.Argument(help="a column of mart_customer_profile")],
+    customer: Annotated[str | None, typer.Argument(help="customer id")] = None,
+    column: Annotated[str | None, typer.Argument(help="a column of mart_customer_profile")] = None,
     day: Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="another published day")] = None,
+    employee: Annotated[str | None, typer.Option(help="instead of a customer: an employee, or unassigned")] = None,
+    measure: Annotated[str, typer.Option(help="of an employee: an amount of mart_income_attribution")] = "net_amount",
+    month: Annotated[str | None, typer.Option(help="of an employee: yyyy-mm")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Why a figure is what it is: definition, columns and rows of gold, and the rows of the files they came from."""
     from spark_jobs.jobs.explain import explain as run_explain
     from spark_jobs.jobs.explain import show_explanation
+    from spark_jobs.jobs.explain_employee import explain_employee, show_employee
 
-    found = run_explain(load_settings(), customer, column, day.date() if day else None)
+    if employee and month and not customer:
+        found, show = explain_employee(load_settings(), employee, measure, month), show_employee
+    elif customer and column and not employee:
+        found, show = run_explain(load_settings(), customer, column, day.date() if day else None), show_explanation
+    else:
+        raise typer.BadParameter("name a customer and a column, or --employee and --month")
     if as_json:
         print(json.dumps(found, ensure_ascii=False, indent=2))
     else:
-        show_explanation(found, console)
+        show(found, console)
 
 
 @app.command()
@@ -387,6 +396,73 @@ def serve_export(
     console.print(
         f"{found['calls']} calls and {found['words']} words of {found['day']} are delivered; left out: {found['left_out']}"
     )
+
+
+@app.command()
+def erase(
+    customer: Annotated[str, typer.Argument(help="customer id")],
+    reason: Annotated[str, typer.Option(help="why; it is kept in the log, so without anybody's data")],
+    on: Annotated[datetime, typer.Option("--on", formats=["%Y-%m-%d"], help="today's date, yyyy-mm-dd")],
+    by: Annotated[str | None, typer.Option(help="who decided it; without it, the login name")] = None,
+) -> None:
+    """Destroy the keys of a customer for good; refused while the law requires his records."""
+    from serving.audit import Audit
+    from spark_jobs.ingest.vault import load_keys
+    from spark_jobs.jobs.erase import erase as run_erase
+
+    settings = load_settings()
+    keys = load_keys(settings.vault, os.environ)
+    audit_log = Audit(settings.audit, keys)
+    try:
+        found = run_erase(settings, keys, customer, on.date(), audit_log.write, reason, by or getpass.getuser())
+    finally:
+        audit_log.close()
+    console.print(f"{found.customer_id}: {found.keys} keys of {found.subjects} client numbers are destroyed")
+
+
+@app.command("rotate-keys")
+def rotate_keys() -> None:
+    """Put the next master key in force; may be stopped and run again."""
+    from spark_jobs.jobs.rotate_keys import rotate_keys as run_rotation
+    from spark_jobs.lock import writer_lock
+
+    settings = load_settings()
+    with writer_lock(settings.work, "rotate keys"):
+        found = run_rotation(settings.vault, os.environ)
+    console.print(
+        f"master key {found.now} is in force instead of {found.before}; {found.rewrapped} data keys were wrapped anew"
+    )
+
+
+period = typer.Typer(no_args_is_help=True, help="Months whose pay figures do not change any more: lock one, list them.")
+app.add_typer(period, name="period")
+
+
+@period.command("lock")
+def lock_month(
+    month: Annotated[str, typer.Argument(help="yyyy-mm")],
+    reason: Annotated[str, typer.Option(help="why; it is kept")],
+    by: Annotated[str | None, typer.Option(help="who decided it; without it, the login name")] = None,
+) -> None:
+    """Lock a month as it is published now: what is corrected later is an adjustment in an open month."""
+    from spark_jobs.jobs.period import lock_period
+    from spark_jobs.jobs.start import start_run
+
+    with start_run(load_settings(), f"lock {month}", console) as run:
+        revision = lock_period(run, month, reason, by or getpass.getuser())
+    console.print(f"{month} is locked as revision {revision} has it")
+
+
+@period.command("list")
+def list_months(as_json: AsJson = False) -> None:
+    """Locked months, and what was corrected since."""
+    from spark_jobs.jobs.period import read_periods, show_periods
+
+    found = read_periods(load_settings())
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        show_periods(found, console)
 
 
 api_key = typer.Typer(no_args_is_help=True, help="Keys of callers of `c360 serve`: make, list, revoke.")

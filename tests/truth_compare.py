@@ -38,6 +38,10 @@ _FEES = (
     "turnover_amount, gross_commission_amount, stamp_duty_amount, transfer_fee_amount, handling_fee_amount, regulatory_fee_amount, "
     "other_fee_amount, net_commission_amount"
 )
+_INCOMES = (
+    "turnover_amount, gross_amount, net_amount, vat_amount, protection_fund_amount, funding_cost_amount, "
+    "after_deductions_amount"
+)
 
 CLAIMS = {
     claim.file: claim
@@ -92,8 +96,49 @@ CLAIMS = {
         Claim(
             "income_customer_day",
             ("business_date", "customer_id", "business_line", "income_kind"),
-            "select business_date, nullif(customer_id, 'unlinked') as customer_id, business_line, income_kind, gross_amount, net_amount "
+            f"select business_date, nullif(customer_id, 'unlinked') as customer_id, business_line, income_kind, {_INCOMES} "
             "from mart_income_customer_day",
+        ),
+        Claim(
+            "income_attribution",
+            (
+                "business_date",
+                "employee_id",
+                "branch_id",
+                "account_line",
+                "account_id",
+                "customer_id",
+                "business_line",
+                "income_kind",
+            ),
+            "select business_date, employee_id, branch_id, account_line, account_id, nullif(customer_id, 'unlinked') as customer_id, "
+            f"business_line, income_kind, relation_date, pay_ratio, {_INCOMES} from mart_income_attribution",
+        ),
+        Claim(
+            "income_employee_day",
+            ("business_date", "employee_id", "branch_id", "business_line", "income_kind"),
+            f"select business_date, employee_id, branch_id, business_line, income_kind, {_INCOMES} from mart_income_employee_day",
+        ),
+        Claim(
+            "income_branch_day",
+            ("business_date", "branch_id", "business_line", "income_kind"),
+            f"select business_date, branch_id, business_line, income_kind, {_INCOMES}, account_branch_net_amount "
+            "from mart_income_branch_day",
+        ),
+        Claim(
+            "performance_employee_month",
+            ("performance_month", "employee_id"),
+            "select performance_month, employee_id, branch_id, turnover_amount, gross_amount, net_amount, commission_net_amount, "
+            "interest_net_amount, product_net_amount, advice_net_amount, vat_amount, protection_fund_amount, funding_cost_amount, "
+            "after_deductions_amount, branch_rank, firm_rank, customer_count, new_customer_count, valid_customer_count, "
+            "lost_customer_count, customer_asset_amount, month_average_asset_amount from mart_performance_employee_month",
+        ),
+        Claim(
+            "charge_check",
+            ("business_date", "business_line", "account_id", "order_id"),
+            "select business_date, business_line, account_id, order_id, nullif(customer_id, 'unlinked') as customer_id, charge_status, "
+            "turnover_amount, charged_commission_amount, expected_commission_amount, charged_fee_amount, expected_fee_amount "
+            "from mart_charge_check",
         ),
         Claim(
             "commission_employee_month",

@@ -8,6 +8,7 @@
     'holdings',
     'allotments_due',
     'repurchase_contracts',
+    'order_charges',
     'advice_agreements',
     'advice_fees',
     'phone_consents',

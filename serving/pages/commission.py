@@ -1,4 +1,4 @@
-"""Tables of commission: which columns the caller was given, and their sums."""
+"""Tables of commission and performance: which columns the caller was given, and their sums."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ from serving.service import MOST_A_PAGE
 
 _LEFT_OUT = {"customer_id", "as_of_date", "commission_month", "region_name"}
 MOST_PAGES = 20
+# What fits on a screen; an export has all.
+_PERFORMANCE = (
+    "firm_rank", "branch_rank", "employee_id", "employee_name_masked", "branch_id", "turnover_amount", "net_amount",
+    "commission_net_amount", "interest_net_amount", "product_net_amount", "advice_net_amount", "after_deductions_amount",
+    "customer_count", "valid_customer_count", "customer_asset_amount",
+)  # fmt: skip
 
 
 def whole(
@@ -34,6 +40,18 @@ def of_customer(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def of_month(answer: dict[str, Any], rows: list[dict[str, Any]], month: str | None) -> dict[str, Any]:
+    """The most commission first."""
+    by_commission = sorted(rows, key=lambda row: row.get("net_commission_amount") or 0, reverse=True)
+    return {**_month(answer, month), **_table(by_commission)}
+
+
+def of_employees(answer: dict[str, Any], rows: list[dict[str, Any]], month: str | None) -> dict[str, Any]:
+    """By rank; what nobody earned comes last."""
+    by_rank = sorted(rows, key=lambda row: (row["firm_rank"] is None, row["firm_rank"], row["employee_id"]))
+    return {**_month(answer, month), **_table([{name: row.get(name) for name in _PERFORMANCE} for row in by_rank])}
+
+
+def _month(answer: dict[str, Any], month: str | None) -> dict[str, Any]:
     shown = month or answer["as_of_date"].strftime("%Y-%m")
     first = date.fromisoformat(f"{shown}-01")
     return {
@@ -43,7 +61,6 @@ def of_month(answer: dict[str, Any], rows: list[dict[str, Any]], month: str | No
         "after": (first + timedelta(days=32)).strftime("%Y-%m")
         if first < answer["as_of_date"].replace(day=1)
         else None,
-        **_table(sorted(rows, key=lambda row: row.get("net_commission_amount") or 0, reverse=True)),
     }
 
 

@@ -276,6 +276,13 @@ def employees(visit: Visiting, branch: Annotated[str, Path(pattern=r"^[\w-]{1,40
     return visit.show("branches.html", **commission.of_month(answer, rows, month), branch=branch, has_employees=False)
 
 
+@router.get("/performance")
+def performance(visit: Visiting, month: Month = None) -> Response:
+    caller = visit.caller()
+    answer, rows = commission.whole(visit.desk.performance_employees, caller, month)
+    return visit.show("performance.html", **commission.of_employees(answer, rows, month))
+
+
 # the day
 
 

@@ -23,7 +23,8 @@ from serving.service import Service
 from spark_jobs.errors import C360Error
 
 _NAVIGATION = (("look_up", "lookup", "/look-up"), ("calls", "lists", "/calls"),
-               ("commission", "commission_branches", "/branches"), ("status", "status", "/status"))  # fmt: skip
+               ("commission", "commission_branches", "/branches"), ("performance", "performance_employees", "/performance"),
+               ("status", "status", "/status"))  # fmt: skip
 
 
 @dataclass

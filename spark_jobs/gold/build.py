@@ -9,7 +9,7 @@ from decimal import Decimal
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.gold import advice, allotments, assets, contacts, customers, repurchases, trades
+from spark_jobs.gold import advice, allotments, assets, charges, contacts, customers, repurchases, trades
 from spark_jobs.gold.money import build_rates
 from spark_jobs.gold.tables import conform
 from spark_jobs.silver.members import build_sightings
@@ -123,6 +123,13 @@ def build_gold(
         "phone_consents": contacts.build_phone_consents(silver("call_platform__consents")),
         "calls": contacts.build_calls(silver("call_platform__calls")),
         "open_complaints": contacts.build_open_complaints(silver("call_platform__complaints"), present),
+        "order_charges": charges.build_order_charges(
+            {"normal": silver("normal_counter__trades"), "credit": silver("credit_counter__trades")},
+            accounts,
+            securities,
+            silver("reference__agreed_rates"),
+            silver("reference__statutory_rates"),
+        ),
         "staff_relations": conform(silver("staff_platform__relations"), "staff_relations"),
         "branches": conform(silver("reference__branches"), "branches"),
         "employees": conform(silver("reference__employees"), "employees"),

@@ -161,6 +161,16 @@ TABLES: dict[str, GoldTable] = {
             f"branch_id string, fee_kind string, amount {MONEY}",
         ),
         GoldTable(
+            "order_charges",
+            "order and business date",
+            ("business_line", "account_id", "order_id", "business_date"),
+            "business_line string, account_id string, order_id string, business_date date, customer_id string, branch_id string, "
+            f"product_class string, exchange_code string, currency_code string, fill_count int, turnover_amount {MONEY}, "
+            f"commission_rate {RATE}, minimum_commission_amount {MONEY}, includes_regulatory_fee boolean, rate_effective_date date, "
+            f"charged_commission_amount {MONEY}, expected_commission_amount {MONEY}, previous_commission_amount {MONEY}, "
+            f"charged_fee_amount {MONEY}, expected_fee_amount {MONEY}",
+        ),
+        GoldTable(
             "staff_relations",
             "account, business line, employee and business date (of the relation slice)",
             ("business_line", "account_id", "employee_id", "business_date"),

@@ -20,6 +20,7 @@ import duckdb
 from spark_jobs.errors import InfrastructureError
 from spark_jobs.files import replace_file
 from spark_jobs.publish.marts import MARTS, Mart
+from spark_jobs.publish.periods import PAY_PUBLICATION, create_periods
 
 # Of the last published day on or before the one asked for: a day without trading has the profile of the last trading day.
 _PROFILE_AT = """
@@ -74,13 +75,15 @@ def write_revision(lake_root: str, published: Path, revision: int, expected: dic
     try:
         in_force = f"(select business_date, max(revision) as revision from delta_scan('{root}/meta/publications') group by business_date)"
         connection.execute(f"create table publication as select * from {in_force} order by business_date")
+        create_periods(connection, root)
         for mart in MARTS.values():
+            publication = PAY_PUBLICATION if mart.is_pay else "publication"
             newest_of_month = (
-                "qualify as_of_date = max(as_of_date) over (partition by commission_month)" if mart.is_month else ""
+                f"qualify as_of_date = max(as_of_date) over (partition by {mart.month})" if mart.month else ""
             )
             connection.execute(
                 f"create table {mart.name} as select mart.* exclude (revision) from delta_scan('{root}/marts/{mart.name}') as mart "
-                f"inner join publication on mart.{mart.day} = publication.business_date and mart.revision = publication.revision "
+                f"inner join {publication} as published on mart.{mart.day} = published.business_date and mart.revision = published.revision "
                 f"{newest_of_month} order by {', '.join(mart.sorted_by)}"
             )
         for mart in MARTS.values():
@@ -103,9 +106,9 @@ def create_indexes(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _check(connection: duckdb.DuckDBPyConnection, root: str, mart: Mart, revision: int, expected: int) -> None:
     """Raises InfrastructureError C360-531 when the file lacks rows of the revision or has a key twice."""
-    # A month mart keeps the last day of each month only, so its earlier days are counted where they come from.
+    # A month mart keeps the last day of each month only, a pay mart the figures of a locked month: what is left out is counted where it comes from.
     joined = f"{mart.name} inner join publication on {mart.name}.{mart.day} = publication.business_date"
-    source = f"delta_scan('{root}/marts/{mart.name}')" if mart.is_month else joined
+    source = f"delta_scan('{root}/marts/{mart.name}')" if mart.month or mart.is_pay else joined
     rows = connection.execute(f"select count(*) from {source} where revision = {revision}").fetchone()[0]
     if rows != expected:
         raise InfrastructureError(

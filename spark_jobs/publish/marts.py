@@ -10,7 +10,8 @@ class Mart:
     """One public mart.
 
     day: the column that says for which day a row speaks. key: unique in what is published. sorted_by: in which order rows are written, so
-    that those asked for together lie together. looked_up_by: columns with an index. is_month: of each month its last day only is published.
+    that those asked for together lie together. looked_up_by: columns with an index. month: the column of the month, of which the last day only is published.
+    is_pay: its figures do not change any more once their month is locked; see `periods`.
     """
 
     name: str
@@ -18,7 +19,8 @@ class Mart:
     key: tuple[str, ...]
     sorted_by: tuple[str, ...]
     looked_up_by: tuple[str, ...] = ()
-    is_month: bool = False
+    month: str | None = None
+    is_pay: bool = False
 
 
 MARTS: dict[str, Mart] = {
@@ -41,19 +43,40 @@ MARTS: dict[str, Mart] = {
         Mart("mart_outbound_suppressed", "as_of_date", ("customer_id", "list_name", "as_of_date"), ("customer_id", "as_of_date")),
         Mart(
             "mart_income_customer_day", "business_date", ("customer_id", "business_line", "income_kind", "business_date"),
+            ("customer_id", "business_date"), is_pay=True,
+        ),
+        Mart(
+            "mart_income_attribution", "business_date",
+            ("account_line", "account_id", "business_line", "income_kind", "employee_id", "business_date"),
+            ("employee_id", "business_date"), is_pay=True,
+        ),
+        Mart(
+            "mart_income_employee_day", "business_date", ("employee_id", "business_line", "income_kind", "business_date"),
+            ("employee_id", "business_date"), is_pay=True,
+        ),
+        Mart(
+            "mart_income_branch_day", "business_date", ("branch_id", "business_line", "income_kind", "business_date"),
+            ("branch_id", "business_date"), is_pay=True,
+        ),
+        Mart(
+            "mart_performance_employee_month", "as_of_date", ("employee_id", "performance_month"),
+            ("employee_id", "performance_month"), month="performance_month", is_pay=True,
+        ),
+        Mart(
+            "mart_charge_check", "business_date", ("business_line", "account_id", "order_id", "business_date"),
             ("customer_id", "business_date"),
         ),
         Mart(
             "mart_commission_customer_day", "business_date", ("customer_id", "business_line", "business_date"),
-            ("customer_id", "business_date"),
+            ("customer_id", "business_date"), is_pay=True,
         ),
         Mart(
             "mart_commission_employee_month", "as_of_date", ("employee_id", "commission_month"), ("employee_id", "commission_month"),
-            is_month=True,
+            month="commission_month", is_pay=True,
         ),
         Mart(
             "mart_commission_branch_month", "as_of_date", ("branch_id", "commission_month"), ("branch_id", "commission_month"),
-            is_month=True,
+            month="commission_month", is_pay=True,
         ),
     )
 }  # fmt: skip

@@ -72,7 +72,7 @@ class PostgresStore:
             known = _generations(connection)
             self._forget(connection, known)
             generation = max((one.number for one in known), default=0) + 1
-            for name in (*MARTS, PUBLICATION):
+            for (name,) in source.execute("select table_name from duckdb_tables() order by all").fetchall():
                 columns = columns_of(source, name)
                 with connection.transaction():
                     copy_table(connection, source, name, table_of(name, generation), columns, file.parent)
@@ -200,9 +200,14 @@ def swap(connection: psycopg.Connection, generation: Generation) -> None:
             "and privilege_type = 'SELECT' and grantee <> grantor"
         )
         readers = [reader for (reader,) in connection.execute(query).fetchall()]
-    for name in (*MARTS, PUBLICATION):
-        # A mart may have gained or lost a column since, which a view that is replaced may not.
-        connection.execute(f"drop view if exists c360.{name}")
+    # What there is to read is what that generation has: a mart may have come since, or gained or lost a column, which no replaced view may.
+    views = "select table_name from information_schema.views where table_schema = 'c360' and table_name <> 'served'"
+    for (name,) in connection.execute(views).fetchall():
+        connection.execute(f"drop view c360.{name}")
+    tables = "select table_name from information_schema.tables where table_schema = 'c360_data' and table_name like %s order by 1"
+    suffix = table_of("", generation.number)
+    for (table,) in connection.execute(tables, [f"%{suffix}"]).fetchall():
+        name = table.removesuffix(suffix)
         connection.execute(f"create view c360.{name} as select * from c360_data.{table_of(name, generation.number)}")
         for reader in readers:
             whom = sql.SQL("public") if reader == "PUBLIC" else sql.Identifier(reader)

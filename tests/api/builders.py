@@ -184,10 +184,35 @@ def mart_rows(keys: Keys, shift: int = 0, day: date = DAY) -> dict[str, list[dic
             {"commission_month": month, "as_of_date": day, "employee_id": f"E{place:03d}", "employee_name_masked": "李**",
              "branch_id": BRANCHES[place % 4], "net_commission_amount": Decimal("18.60")}
         )  # fmt: skip
+        rows["mart_performance_employee_month"].append(
+            {"performance_month": month, "as_of_date": day, "employee_id": f"E{place:03d}", "employee_name_masked": "李**",
+             "branch_id": BRANCHES[place % 4], "turnover_amount": Decimal("243100.00"), "net_amount": Decimal("38.40"),
+             "commission_net_amount": Decimal("28.40"), "interest_net_amount": Decimal("6.00"), "product_net_amount": Decimal("2.00"),
+             "advice_net_amount": Decimal("2.00"), "after_deductions_amount": Decimal("36.04"), "valid_customer_count": 4,
+             "customer_asset_amount": Decimal("1250000.00"),
+             "branch_rank": place // 4 + 1, "firm_rank": place + 1, "customer_count": 5}
+        )  # fmt: skip
+        rows["mart_income_attribution"].append(
+            {"business_date": day, "employee_id": f"E{place:03d}", "branch_id": BRANCHES[place % 4], "account_line": "normal",
+             "account_id": f"A{place:03d}", "customer_id": PEOPLE[place].customer_id, "business_line": "normal", "income_kind": "commission",
+             "pay_ratio": Decimal("1.00000000"), "gross_amount": Decimal("30.00"), "net_amount": Decimal("18.60")}
+        )  # fmt: skip
+        rows["mart_charge_check"].append(
+            {"business_date": day, "business_line": "normal", "account_id": f"A{place:03d}", "order_id": f"O{place:03d}",
+             "customer_id": PEOPLE[place].customer_id, "branch_id": BRANCHES[place % 4], "charge_status": "overcharged"}
+        )  # fmt: skip
+        rows["mart_income_employee_day"].append(
+            {"business_date": day, "employee_id": f"E{place:03d}", "branch_id": BRANCHES[place % 4], "business_line": "normal",
+             "income_kind": "commission", "gross_amount": Decimal("30.00"), "net_amount": Decimal("18.60")}
+        )  # fmt: skip
     for branch in BRANCHES:
         rows["mart_commission_branch_month"].append(
             {"commission_month": month, "as_of_date": day, "branch_id": branch, "branch_name": f"营业部{branch}",
              "net_commission_amount": Decimal("37.20"), "account_branch_net_commission_amount": Decimal("37.20")}
+        )  # fmt: skip
+        rows["mart_income_branch_day"].append(
+            {"business_date": day, "branch_id": branch, "region_name": "华东", "business_line": "normal", "income_kind": "commission",
+             "gross_amount": Decimal("60.00"), "net_amount": Decimal("37.20"), "account_branch_net_amount": Decimal("37.20")}
         )  # fmt: skip
     return rows
 

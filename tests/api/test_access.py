@@ -21,13 +21,13 @@ MINE, OTHER = PEOPLE[3], PEOPLE[1]  # of B001, and of B003 with another employee
 MAY_ASK = {
     "agent": "lookup profile accounts holdings asset_history tags open_items lists list_calls work notes commission_customer reveal status",
     "branch_manager": "lookup profile accounts holdings asset_history tags open_items lists list_calls list_suppressed notes commission_customer "
-    "income_customer commission_employees commission_branches export status",
+    "income_customer commission_employees commission_branches performance_employees export status",
     "e_office": "lookup profile accounts holdings asset_history tags commission_customer commission_employees commission_branches status",
-    "performance": "commission_customer income_customer commission_employees commission_branches export status",
+    "performance": "commission_customer income_customer commission_employees commission_branches performance_employees export status",
     "risk_control": "lookup profile accounts holdings asset_history tags open_items lists list_calls list_suppressed notes commission_customer "
     "reveal export status",
     "analyst": "profile accounts holdings asset_history tags open_items lists list_suppressed commission_customer income_customer "
-    "commission_employees commission_branches export status",
+    "commission_employees commission_branches performance_employees export status",
     "auditor": "profile lists list_calls list_suppressed commission_employees commission_branches status",
 }  # fmt: skip
 CALLS: dict[str, tuple[str, str, Any]] = {
@@ -53,6 +53,7 @@ CALLS: dict[str, tuple[str, str, Any]] = {
     "income_customer": ("get", f"/v1/incomes/customers/{MINE.customer_id}", None),
     "commission_employees": ("get", "/v1/commission/employees", None),
     "commission_branches": ("get", "/v1/commission/branches", None),
+    "performance_employees": ("get", "/v1/performance/employees", None),
     "status": ("get", "/v1/status", None),
 }
 PARTS = {"lookup", "open_items", "asset_history", "lists", "status"}  # answers of some columns of their mart

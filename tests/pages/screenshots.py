@@ -30,6 +30,7 @@ def main() -> None:
                 "agent": keys.create("agent", 1, **SEAT, scopes=SCOPES)[0],
                 "e_office": keys.create("e_office", 1)[0],
                 "branch_manager": keys.create("branch_manager", 1, branch=BRANCH)[0],
+                "performance": keys.create("performance", 1)[0],
             }
             with serving(home) as address, chromium() as browser:
                 for role, key in key_of.items():
@@ -49,7 +50,10 @@ def _take(page: Any, address: str, role: str, key: str, language: str) -> None:
     page.fill("#key", key)
     with page.expect_navigation():
         page.keyboard.press("Enter")
-    {"agent": _agent, "e_office": _e_office, "branch_manager": _manager}[role](page, address, key, picture, language)
+    walk = {"agent": _agent, "e_office": _e_office, "branch_manager": _manager, "performance": _performance_office}[
+        role
+    ]
+    walk(page, address, key, picture, language)
 
 
 def _look_up(page: Any, address: str, value: str) -> None:
@@ -109,6 +113,11 @@ def _manager(page: Any, address: str, key: str, picture: Any, language: str) -> 
     with page.expect_navigation():
         page.get_by_role("link", name=BRANCH, exact=True).click()
     picture("employees")
+
+
+def _performance_office(page: Any, address: str, key: str, picture: Any, language: str) -> None:
+    page.goto(f"{address}/pages/performance")
+    picture("performance")
 
 
 def ticket_path(address: str, key: str, phone: str | None) -> str:

@@ -122,6 +122,22 @@ def test_branch_manager_sees_his_branch_and_its_employees(visit, key_of) -> None
     assert "E005" not in manager.get("/pages/branches/B002?month=2026-09")
 
 
+def test_employees_stand_by_their_place_with_sums_and_a_manager_sees_his_own(visit, key_of) -> None:
+    office, manager, agent = visit(), visit(), visit()
+    office.sign_in(key_of("performance"))
+    text = office.get("/pages/performance")
+    assert re.findall(r"<td class=\"\">(E\d{3})</td>", text) == [f"E{place:03d}" for place in range(8)]
+    assert "307.20" in text and "288.32" in text, "eight times 38.40 and 36.04"
+    manager.sign_in(key_of("branch_manager"))
+    assert re.findall(r"<td class=\"\">(E\d{3})</td>", manager.get("/pages/performance?month=2026-09")) == [
+        "E000",
+        "E004",
+    ]
+    agent.sign_in(key_of("agent"))
+    agent.get("/pages/performance")
+    assert agent.status == 403
+
+
 def test_months_are_walked_and_there_is_none_after_the_published_one(visit, key_of) -> None:
     office = visit()
     office.sign_in(key_of("performance"))

@@ -14,6 +14,7 @@ from spark_jobs.errors import ConfigurationError, InfrastructureError
 from spark_jobs.gold.origins import FEEDS
 from spark_jobs.gold.tables import TABLES
 from spark_jobs.jobs.explain import PROFILE, explain, impact
+from spark_jobs.jobs.explain_employee import SHOWN, explain_employee, measures
 from spark_jobs.publish.dictionary import read_dictionary
 from spark_jobs.publish.duckdb_store import open_published
 from spark_jobs.publish.lineage import Lineage, Source, lineage_of
@@ -144,3 +145,45 @@ def test_lineage_follows_a_value_through_models_and_leaves_out_what_only_chooses
     assert lineage.users({Source("gold.customer_assets", "total_asset_amount")}) == {
         ("between_them", "total"), ("mart_outbound_call", "total"),
     }  # fmt: skip
+
+
+def test_every_figure_of_an_employee_is_the_sum_of_shares_that_lead_to_rows_of_files(broker):
+    with open_published(broker.settings.published) as connection:
+        months = connection.execute(
+            "select performance_month, employee_id from mart_performance_employee_month"
+        ).fetchall()
+    assert ("2026-09", "unassigned") in months
+    explained = 0
+    for month, employee in months:
+        found = explain_employee(broker.settings, employee, "after_deductions_amount", month)
+        assert found["difference"] == "0.00", (month, employee)
+        for share in found["shares"][:SHOWN]:
+            assert share["files"], share
+            assert (share["relation"] is None) == (employee == "unassigned")
+            explained += share["share"] != "0.00"
+    assert explained > 50
+
+
+@pytest.mark.parametrize("measure", measures())
+def test_every_measure_of_an_employee_adds_up(broker, measure):
+    with open_published(broker.settings.published) as connection:
+        best = connection.execute(
+            f"select performance_month, employee_id from mart_performance_employee_month order by {measure} desc, 1, 2 limit 1"
+        ).fetchone()
+    found = explain_employee(broker.settings, best[1], measure, best[0])
+    assert found["difference"] == "0.00" and found["definition"] and found["version"]
+
+
+def test_the_command_shows_an_employees_shares(broker):
+    environment = {"C360_HOME": str(broker.settings.home)}
+    arguments = ["explain", "--employee", "unassigned", "--measure", "net_amount", "--month", "2026-09"]
+    shown = CliRunner().invoke(app, arguments, env=environment)
+    assert shown.exit_code == 0 and "add up with a difference of 0.00" in shown.output
+    assert CliRunner().invoke(app, ["explain", "--employee", "E1"], env=environment).exit_code == 2
+
+
+def test_what_is_not_attributed_or_not_there_is_named(broker):
+    with pytest.raises(ConfigurationError, match="C360-118"):
+        explain_employee(broker.settings, "unassigned", "customer_asset_amount", "2026-09")
+    with pytest.raises(ConfigurationError, match="C360-125"):
+        explain_employee(broker.settings, "unassigned", "net_amount", "1999-01")

@@ -27,7 +27,7 @@ from tests.truth_compare import CLAIMS, differences_from_truth, first_difference
 # Many minutes of a machine with two cores.
 pytestmark = pytest.mark.acceptance
 
-COMMISSIONS, CUSTOMERS = "models/intermediate/commissions", "models/intermediate/customers"
+INCOMES, CUSTOMERS = "models/intermediate/incomes", "models/intermediate/customers"
 OUTBOUND = "models/intermediate/outbound"
 MARTS_FOLDER = "models/marts"
 
@@ -204,7 +204,7 @@ GROUPS = (
         ),
         Mutant(
             "relations_pay_before_they_are_effective",
-            f"{COMMISSIONS}/int_relations_in_force.sql",
+            f"{INCOMES}/int_relations_in_force.sql",
             "and recent_relations.effective_date <= recent_relations.business_date",
             "",
             "commission_employee_month",
@@ -230,7 +230,7 @@ GROUPS = (
         ),
         Mutant(
             "smallest_remainder_gets_the_cent",
-            f"{COMMISSIONS}/int_commissions_attributed.sql",
+            f"{INCOMES}/int_incomes_attributed.sql",
             "{{ measure }}_share_cents - {{ measure }}_floor_cents desc",
             "{{ measure }}_share_cents - {{ measure }}_floor_cents asc",
             "commission_employee_month",
@@ -248,7 +248,7 @@ GROUPS = (
         ),
         Mutant(
             "ratios_above_one_are_paid",
-            f"{COMMISSIONS}/int_commissions_attributed.sql",
+            f"{INCOMES}/int_incomes_attributed.sql",
             "when ratio_sum = 1 then staff",
             "when ratio_sum >= 1 then staff",
             "commission_employee_month",
@@ -291,8 +291,24 @@ GROUPS = (
             "rows",
         ),
         Mutant(
+            "vat_is_added_to_what_it_lies_within",
+            "macros/deducted_amount.sql",
+            "net_amount - round(net_amount / cast(1 + {{ rule['rate'] }} as decimal(6, 4)), 2)",
+            "round(net_amount * {{ rule['rate'] }}, 2)",
+            "income_customer_day",
+            "vat_amount",
+        ),
+        Mutant(
+            "advice_belongs_to_staff_of_its_own_line",
+            f"{INCOMES}/int_incomes_summed_to_account_day.sql",
+            "case business_line when 'fund_advice' then 'fund' else 'normal' end as account_line",
+            "business_line as account_line",
+            "performance_employee_month",
+            "advice_net_amount",
+        ),
+        Mutant(
             "unassigned_wins_a_tie",
-            f"{COMMISSIONS}/int_commissions_attributed.sql",
+            f"{INCOMES}/int_incomes_attributed.sql",
             "is_unassigned asc",
             "is_unassigned desc",
             "commission_employee_month",
@@ -392,7 +408,7 @@ class Variants:
         """The mart of a claim, under its own name on `connection`."""
         mart = mart_of(claim)
         newest = (
-            "qualify as_of_date = max(as_of_date) over (partition by commission_month)" if MARTS[mart].is_month else ""
+            f"qualify as_of_date = max(as_of_date) over (partition by {month})" if (month := MARTS[mart].month) else ""
         )
         connection.register("computed", self._spark.sql(self._statement(f"{mart}__{suffix}")).toArrow())
         connection.execute(f"create view {mart} as select * from computed {newest}")

@@ -7,6 +7,7 @@ final as (
         business_line,
         fee_id,
         business_date,
+        account_id,
         customer_id,
         fee_kind,
         amount

@@ -6,6 +6,7 @@ final as (
     select
         confirmation_id,
         business_date,
+        account_id,
         customer_id,
         business_code,
         confirmed_quantity,

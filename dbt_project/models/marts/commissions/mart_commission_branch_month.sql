@@ -1,9 +1,11 @@
 with attributed as (
-    select * from {{ ref('int_commissions_attributed') }}
+    select * from {{ ref('int_incomes_attributed') }}
+    where income_kind = 'commission'
 ),
 
 commissions as (
-    select * from {{ ref('int_commissions_summed_to_account_day') }}
+    select * from {{ ref('int_incomes_summed_to_account_day') }}
+    where income_kind = 'commission'
 ),
 
 trading_days as (
@@ -20,8 +22,8 @@ both_views_by_day as (
         branch_id,
         business_date,
         turnover_amount,
-        gross_commission_amount,
-        net_commission_amount,
+        gross_amount as gross_commission_amount,
+        net_amount as net_commission_amount,
         cast(0 as decimal(18, 2)) as account_branch_net_commission_amount
     from attributed
     union all
@@ -31,7 +33,7 @@ both_views_by_day as (
         cast(0 as decimal(18, 2)) as turnover_amount,
         cast(0 as decimal(18, 2)) as gross_commission_amount,
         cast(0 as decimal(18, 2)) as net_commission_amount,
-        net_commission_amount as account_branch_net_commission_amount
+        net_amount as account_branch_net_commission_amount
     from commissions
 ),
 

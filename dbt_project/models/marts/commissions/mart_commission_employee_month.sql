@@ -1,5 +1,6 @@
 with attributed as (
-    select * from {{ ref('int_commissions_attributed') }}
+    select * from {{ ref('int_incomes_attributed') }}
+    where income_kind = 'commission'
 ),
 
 trading_days as (
@@ -17,8 +18,8 @@ summed_to_employee_day as (
         max(branch_id) as branch_id,
         max(employee_name_masked) as employee_name_masked,
         sum(turnover_amount) as turnover_amount,
-        sum(gross_commission_amount) as gross_commission_amount,
-        sum(net_commission_amount) as net_commission_amount
+        sum(gross_amount) as gross_commission_amount,
+        sum(net_amount) as net_commission_amount
     from attributed
     group by employee_id, business_date
 ),

@@ -1,7 +1,8 @@
-{%- set measures = ['turnover_amount', 'gross_commission_amount', 'net_commission_amount'] %}
+{%- set keys = ['account_line', 'account_id', 'customer_id', 'business_date', 'business_line', 'income_kind'] %}
+{%- set measures = income_measures() %}
 
-with commissions as (
-    select * from {{ ref('int_commissions_summed_to_account_day') }}
+with incomes as (
+    select * from {{ ref('int_incomes_summed_to_account_day') }}
 ),
 
 relations as (
@@ -14,11 +15,11 @@ employees as (
 
 ratios_collected as (
     select
-        commissions.business_line,
-        commissions.account_id,
-        commissions.business_date,
+        {% for key in keys %}
+        incomes.{{ key }},
+        {% endfor %}
         {% for measure in measures %}
-        commissions.{{ measure }},
+        incomes.{{ measure }},
         {% endfor %}
         coalesce(sum(relations.pay_ratio), 0) as ratio_sum,
         -- collect_list leaves out the null of an account without a relation
@@ -28,27 +29,25 @@ ratios_collected as (
                     then struct(relations.employee_id as employee_id, relations.pay_ratio as pay_ratio)
             end
         ) as staff
-    from commissions
+    from incomes
     left join relations
         on
-            commissions.business_line = relations.business_line
-            and commissions.account_id = relations.account_id
-            and commissions.business_date = relations.business_date
+            incomes.account_line = relations.business_line
+            and incomes.account_id = relations.account_id
+            and incomes.business_date = relations.business_date
     group by
-        commissions.business_line,
-        commissions.account_id,
         {% for measure in measures %}
-        commissions.{{ measure }},
+        incomes.{{ measure }},
         {% endfor %}
-        commissions.business_date
+        incomes.{{ keys | join(', incomes.') }}
 ),
 
 -- ratios above one cannot be paid out: nobody gets anything until they are corrected
 completed_to_one as (
     select
-        business_line,
-        account_id,
-        business_date,
+        {% for key in keys %}
+        {{ key }},
+        {% endfor %}
         {% for measure in measures %}
         {{ measure }},
         {% endfor %}
@@ -67,9 +66,9 @@ completed_to_one as (
 
 one_row_per_employee as (
     select
-        business_line,
-        account_id,
-        business_date,
+        {% for key in keys %}
+        {{ key }},
+        {% endfor %}
         {% for measure in measures %}
         {{ measure }},
         {% endfor %}
@@ -79,9 +78,9 @@ one_row_per_employee as (
 
 split_in_cents as (
     select
-        one_row_per_employee.business_line,
-        one_row_per_employee.account_id,
-        one_row_per_employee.business_date,
+        {% for key in keys %}
+        one_row_per_employee.{{ key }},
+        {% endfor %}
         one_row_per_employee.staff_share.employee_id,
         {% for measure in measures %}
         one_row_per_employee.{{ measure }},
@@ -93,9 +92,9 @@ split_in_cents as (
 
 whole_cents as (
     select
-        business_line,
-        account_id,
-        business_date,
+        {% for key in keys %}
+        {{ key }},
+        {% endfor %}
         employee_id,
         employee_id = 'unassigned' as is_unassigned,
         {% for measure in measures %}
@@ -109,29 +108,29 @@ whole_cents as (
 
 left_over_ranked as (
     select
-        business_line,
-        account_id,
-        business_date,
+        {% for key in keys %}
+        {{ key }},
+        {% endfor %}
         employee_id,
         {% for measure in measures %}
         {{ measure }},
         {{ measure }}_floor_cents,
-        abs({{ measure }}) * 100 - sum({{ measure }}_floor_cents) over account_day as {{ measure }}_left_over_cents,
+        abs({{ measure }}) * 100 - sum({{ measure }}_floor_cents) over income as {{ measure }}_left_over_cents,
         row_number() over (
-            partition by business_line, account_id, business_date
+            partition by {{ keys | join(', ') }}
             order by {{ measure }}_share_cents - {{ measure }}_floor_cents desc, is_unassigned asc, employee_id asc
         ) as {{ measure }}_remainder_rank,
         {% endfor %}
         pay_ratio
     from whole_cents
-    window account_day as (partition by business_line, account_id, business_date)
+    window income as (partition by {{ keys | join(', ') }})
 ),
 
 amounts as (
     select
-        business_line,
-        account_id,
-        business_date,
+        {% for key in keys %}
+        {{ key }},
+        {% endfor %}
         employee_id,
         {% for measure in measures %}
         cast(
@@ -149,17 +148,17 @@ amounts as (
 
 final as (
     select
-        amounts.business_line,
-        amounts.account_id,
-        amounts.business_date,
+        {% for key in keys %}
+        amounts.{{ key }},
+        {% endfor %}
         amounts.employee_id,
         employees.employee_name_masked,
         -- an employee the staff list does not know that day has no branch to credit
         coalesce(employees.branch_id, 'unassigned') as branch_id,
-        amounts.pay_ratio,
-        amounts.turnover_amount,
-        amounts.gross_commission_amount,
-        amounts.net_commission_amount
+        {% for measure in measures %}
+        amounts.{{ measure }},
+        {% endfor %}
+        amounts.pay_ratio
     from amounts
     left join employees
         on

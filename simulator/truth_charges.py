@@ -1,0 +1,114 @@
+"""Orders that were not charged what was agreed with their account."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from decimal import ROUND_CEILING, Decimal
+
+from simulator import events
+from simulator.truth_customers import CustomersOfDay
+from simulator.truth_money import ZERO, round_to_cent
+
+SELLS = ("sell", "sell_to_repay", "short_sell")
+REVERSE_REPO = ("reverse_repo_lend", "reverse_repo_return")
+CLASS_OF_KIND = {"convertible_bond": "bond"}
+
+
+class ChargeBook:
+    """Rates agreed with accounts and fixed by law, as of the last applied day."""
+
+    def __init__(self) -> None:
+        self._agreed: dict[tuple[str, str, str], dict[dt.date, events.AgreedRateSet]] = defaultdict(dict)
+
+    def apply(self, event_log: events.EventLog, business_date: dt.date) -> None:
+        for removed in event_log.events_of(business_date, events.AgreedRateRemoved):
+            self._agreed[removed[:3]].pop(removed.effective_date, None)
+        for agreed in event_log.events_of(business_date, events.AgreedRateSet):
+            self._agreed[agreed[:3]][agreed.effective_date] = agreed
+
+    def rows(self, event_log: events.EventLog, business_date: dt.date, customers: CustomersOfDay) -> list[tuple]:
+        """(date, line, account, order, customer, status, turnover, charged and expected commission, charged and expected fees), sorted."""
+        statutory = list(event_log.events_of(business_date, events.StatutoryRatePublished))
+        classes = {
+            security[:2]: CLASS_OF_KIND.get(security.security_kind, security.security_kind)
+            for security in event_log.events_of(business_date, events.SecurityPublished)
+        }
+        orders: dict[tuple[str, str, str], list[events.TradeFilled]] = defaultdict(list)
+        for fill in event_log.events_of(business_date, events.TradeFilled):
+            if fill.business not in REVERSE_REPO:
+                orders[fill.line, fill.account_id, fill.order_id].append(fill)
+        rows = []
+        for key, fills in sorted(orders.items()):
+            # Of a security that is not in the master nothing is agreed or fixed.
+            place = (classes.get((fills[0].exchange_code, fills[0].security_code), ""), fills[0].exchange_code)
+            status, figures = self._judge(business_date, fills, place, statutory)
+            if status:
+                rows.append((business_date, *key, customers.customer_of_account.get(key[:2]), status, *figures))
+        return rows
+
+    def _judge(
+        self,
+        business_date: dt.date,
+        fills: list[events.TradeFilled],
+        place: tuple[str, str],
+        statutory: list[events.StatutoryRatePublished],
+    ) -> tuple[str, tuple[Decimal | None, ...]]:
+        """Status, empty where all is as agreed, and the amounts."""
+        turnover = sum(fill.turnover_amount for fill in fills)
+        known = self._agreed[fills[0].account_id, *place]
+        newest_first = [known[day] for day in sorted(known, reverse=True) if day <= business_date]
+        by_rate = [
+            max(round_to_cent(turnover * terms.commission_rate), terms.minimum_commission_amount)
+            for terms in newest_first
+        ]
+        commission = sum(fill.commission_amount for fill in fills)
+        fees = sum(
+            fill.stamp_duty_amount + fill.transfer_fee_amount + fill.order_fee_amount + fill.other_fee_amount
+            for fill in fills
+        )
+        is_inside = not newest_first or newest_first[0].includes_regulatory_fee
+        expected_fees = sum((_fees_of(fill, place, statutory, business_date, is_inside) for fill in fills), ZERO)
+        expected = by_rate[0] if by_rate else None
+        return _status(commission, by_rate, fees == expected_fees), (
+            turnover,
+            commission,
+            expected,
+            fees,
+            expected_fees,
+        )
+
+
+def _status(commission: Decimal, by_rate: list[Decimal], fees_agree: bool) -> str:
+    if not by_rate:
+        return "no_agreed_rate"
+    if commission == by_rate[0]:
+        return "" if fees_agree else "fees_differ"
+    if len(by_rate) > 1 and commission == by_rate[1]:
+        return "not_applied"
+    return "overcharged" if commission > by_rate[0] else "undercharged"
+
+
+def _fees_of(
+    fill: events.TradeFilled,
+    place: tuple[str, str],
+    statutory: list[events.StatutoryRatePublished],
+    business_date: dt.date,
+    is_inside: bool,
+) -> Decimal:
+    def exact(kind: str) -> Decimal:
+        rates = [
+            (rate.effective_date, rate.rate)
+            for rate in statutory
+            if (rate.fee_kind, rate.product_class, rate.exchange_code) == (kind, *place)
+            and rate.effective_date <= business_date
+            and (rate.side == "both" or fill.business in SELLS)
+        ]
+        return fill.turnover_amount * max(rates)[1] if rates else ZERO
+
+    duty = exact("stamp_duty")
+    if place[0] == "hk_stock":
+        # Up to a whole dollar.
+        duty = duty.to_integral_value(ROUND_CEILING)
+    separate = () if is_inside else ("handling", "regulatory")
+    return round_to_cent(duty) + sum((round_to_cent(exact(kind)) for kind in ("transfer", *separate)), ZERO)

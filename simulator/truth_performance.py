@@ -1,0 +1,183 @@
+"""Incomes with what is taken from them, split over employees, by employee, branch and month."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import NamedTuple
+
+from simulator.truth_commission import UNASSIGNED, split_cents
+from simulator.truth_customers import CustomersOfDay
+from simulator.truth_money import ZERO, round_to_cent
+from simulator.truth_service import CustomerDay
+from simulator.truth_state import AccountKey, BrokerState
+
+IncomeKey = tuple[AccountKey, str, str]
+"""(account, business line, income kind)"""
+
+Ratios = dict[AccountKey, list[tuple[str, Decimal]]]
+
+VAT_DIVISOR = Decimal("1.06")
+PROTECTION_FUND_SHARE = Decimal("0.005")
+FUNDING_COST_SHARE = Decimal("0.45")
+LENT_MONEY = ("margin_interest", "repurchase_interest")
+KIND_COLUMNS = (("commission",), LENT_MONEY, ("product_fee",))
+
+
+class Income(NamedTuple):
+    """CNY, in the order of the columns; what is left after deductions follows from them."""
+
+    turnover: Decimal = ZERO
+    gross: Decimal = ZERO
+    net: Decimal = ZERO
+    vat: Decimal = ZERO
+    protection_fund: Decimal = ZERO
+    funding_cost: Decimal = ZERO
+
+    def plus(self, other: Income) -> Income:
+        return Income(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+
+    def with_deductions(self, income_kind: str) -> Income:
+        return self._replace(
+            vat=self.net - round_to_cent(self.net / VAT_DIVISOR),
+            protection_fund=round_to_cent(self.net * PROTECTION_FUND_SHARE),
+            funding_cost=round_to_cent(self.net * FUNDING_COST_SHARE) if income_kind in LENT_MONEY else ZERO,
+        )
+
+    @property
+    def after_deductions(self) -> Decimal:
+        return self.net - self.vat - self.protection_fund - self.funding_cost
+
+    def cells(self) -> tuple[Decimal, ...]:
+        return (*self, self.after_deductions)
+
+
+def customer_rows(
+    incomes: dict[IncomeKey, Income], business_date: dt.date, customers: CustomersOfDay
+) -> Iterator[tuple]:
+    """(date, customer, line, kind, amounts), sorted; an account without a customer counts to the empty one."""
+    sums: dict[tuple[str, str, str], Income] = defaultdict(Income)
+    for (account, line, kind), income in incomes.items():
+        key = (customers.customer_of_account.get(account) or "", line, kind)
+        sums[key] = sums[key].plus(income)
+    return ((business_date, *key, *income.cells()) for key, income in sorted(sums.items()))
+
+
+class PerformanceMonths:
+    """What each employee and branch earned on a day, and each employee in the month so far."""
+
+    def __init__(self) -> None:
+        self._month = ""
+        self._of_employee: dict[str, dict[str, Income]] = {}
+        self._branches: dict[str, str] = {}
+        self._last_rows: dict[str, list[tuple]] = {}
+
+    def add_day(
+        self,
+        business_date: dt.date,
+        relation_date: dt.date,
+        state: BrokerState,
+        customers: CustomersOfDay,
+        incomes: dict[IncomeKey, Income],
+        ratios: Ratios,
+    ) -> tuple[list[tuple], list[tuple], list[tuple]]:
+        """Rows of shares, of employees and of branches for the day. `state`: the end of the day, for branches.
+
+        relation_date: the slice the ratios are of.
+        """
+        if self._month != f"{business_date:%Y-%m}":
+            self._month, self._of_employee, self._branches = f"{business_date:%Y-%m}", {}, {}
+        shares: list[tuple] = []
+        by_employee: dict[tuple[str, str, str, str], Income] = defaultdict(Income)
+        by_branch: dict[tuple[str, str, str], tuple[Income, Decimal]] = defaultdict(lambda: (Income(), ZERO))
+        for (account, line, kind), income in incomes.items():
+            for employee_id, ratio, share in _shares(income, ratios[account]):
+                branch_id = state.employee_branches.get(employee_id, UNASSIGNED)
+                owner = (*account, customers.customer_of_account.get(account))
+                shares.append(
+                    (business_date, employee_id, branch_id, *owner, line, kind, relation_date, ratio, *share.cells())
+                )
+                key = (employee_id, branch_id, line, kind)
+                by_employee[key] = by_employee[key].plus(share)
+                total, of_accounts = by_branch[branch_id, line, kind]
+                by_branch[branch_id, line, kind] = (total.plus(share), of_accounts)
+                self._add_to_month(employee_id, branch_id, kind, share)
+            branch_id = state.branch_of_account(account) or UNASSIGNED
+            total, of_accounts = by_branch[branch_id, line, kind]
+            by_branch[branch_id, line, kind] = (total, of_accounts + income.net)
+        employee_rows = [(business_date, *key, *income.cells()) for key, income in sorted(by_employee.items())]
+        branch_rows = [(business_date, *key, *total.cells(), net) for key, (total, net) in sorted(by_branch.items())]
+        return sorted(shares, key=lambda row: [str(cell) for cell in row[:8]]), employee_rows, branch_rows
+
+    def _add_to_month(self, employee_id: str, branch_id: str, kind: str, share: Income) -> None:
+        kinds = self._of_employee.setdefault(employee_id, {})
+        kinds[kind] = kinds.get(kind, Income()).plus(share)
+        self._branches[employee_id] = branch_id
+
+    def close_day(
+        self, business_date: dt.date, state: BrokerState, days: Iterable[tuple[CustomerDay, Decimal]]
+    ) -> None:
+        """Keep the month so far with the customers of its last day. days: with each customer's month-average assets."""
+        served: dict[str, list[tuple[CustomerDay, Decimal]]] = defaultdict(list)
+        for day, month_average in days:
+            served[day.profile.main_staff_employee_id or UNASSIGNED].append((day, month_average))
+        known = {
+            employee_id: state.employee_branches.get(employee_id) or self._branches.get(employee_id) or UNASSIGNED
+            for employee_id in {*self._of_employee, *served}
+        }
+        sums = {employee_id: _sum_kinds(self._of_employee.get(employee_id, {})) for employee_id in known}
+        ranked = {
+            employee_id: total.after_deductions for employee_id, (total, _) in sums.items() if employee_id != UNASSIGNED
+        }
+        rows = []
+        for employee_id, branch_id in sorted(known.items()):
+            total, by_kind = sums[employee_id]
+            peers = [amount for other, amount in ranked.items() if known[other] == branch_id]
+            ranks = (
+                _rank(ranked[employee_id], peers), _rank(ranked[employee_id], ranked.values())
+            ) if employee_id in ranked else (None, None)  # fmt: skip
+            rows.append(
+                (self._month, employee_id, branch_id, *total[:3], *by_kind, *total[3:], total.after_deductions, *ranks,
+                 *_served_cells(business_date, served[employee_id]))
+            )  # fmt: skip
+        self._last_rows[self._month] = rows
+
+    def month_rows(self) -> list[tuple]:
+        """Every month as it stood on its last day."""
+        return [row for _, rows in sorted(self._last_rows.items()) for row in rows]
+
+
+def _shares(income: Income, ratios: list[tuple[str, Decimal]]) -> Iterator[tuple[str, Decimal, Income]]:
+    """Each party's ratio and part, every amount split on its own; who has nothing to get by the ratios is left out."""
+    total = sum((ratio for _, ratio in ratios), Decimal("0.00000000"))
+    parties = list(ratios) if total <= 1 else []
+    if total != 1:
+        parties.append((UNASSIGNED, 1 - total if total < 1 else Decimal("1.00000000")))
+    parts = [split_cents(amount, ratios) for amount in income]
+    return ((party, ratio, Income(*(part[party] for part in parts))) for party, ratio in parties)
+
+
+def _sum_kinds(kinds: dict[str, Income]) -> tuple[Income, list[Decimal]]:
+    total = Income()
+    for income in kinds.values():
+        total = total.plus(income)
+    by_kind = [sum((kinds[name].net for name in names if name in kinds), ZERO) for names in KIND_COLUMNS]
+    return total, [*by_kind, sum((income.net for kind, income in kinds.items() if kind.startswith("advice_")), ZERO)]
+
+
+def _rank(amount: Decimal, among: Iterable[Decimal]) -> int:
+    return 1 + sum(other > amount for other in among)
+
+
+def _served_cells(business_date: dt.date, served: list[tuple[CustomerDay, Decimal]]) -> tuple:
+    month = (business_date.year, business_date.month)
+    return (
+        len(served),
+        sum((day.profile.open_date.year, day.profile.open_date.month) == month for day, _ in served),
+        sum(day.standing.is_valid_customer for day, _ in served),
+        sum(day.standing.life_cycle == "lost" for day, _ in served),
+        sum((day.assets.total for day, _ in served), ZERO),
+        sum((month_average for _, month_average in served), ZERO),
+    )

@@ -1,0 +1,142 @@
+"""What every order should have been charged, by the rate agreed with the account and the statutory rates of the trade date.
+
+All amounts are in the currency of the trade. Commission is floored once an order and day, over its fills; statutory fees are
+rounded fill by fill, as counters do.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from spark_jobs.gold.money import cents, zero
+from spark_jobs.gold.tables import RATE, conform
+from spark_jobs.gold.trades import with_owner
+
+PRODUCT_CLASSES = {
+    "stock": "stock", "b_share": "b_share", "fund": "fund", "bond": "bond", "convertible_bond": "bond", "hk_stock": "hk_stock"
+}  # fmt: skip
+"""Kind of a security → class its rates are agreed and fixed for."""
+
+_SELLS = ("sell", "sell_to_repay", "short_sell")
+_NOT_CHARGED_BY_RATE = ("reverse_repo_lend", "reverse_repo_return")
+_STATUTORY = ("stamp_duty", "transfer", "handling", "regulatory")
+_ORDER = ("business_date", "business_line", "account_id", "order_id")
+_PLACE = ("product_class", "exchange_code")
+
+
+def build_order_charges(
+    frames: dict[str, DataFrame], accounts: DataFrame, securities: DataFrame, agreed: DataFrame, statutory: DataFrame
+) -> DataFrame:
+    """Grain: order and business date. `frames`: business line → fills of the normal and the credit counter.
+
+    expected_commission_amount and its rate are null for an account with no rate agreed for the class and exchange;
+    previous_commission_amount is what the rate before would give, null when there was none.
+    """
+    fills = with_statutory_fees(_fills(frames, securities), statutory)
+    orders = fills.groupBy(*_ORDER, *_PLACE, "currency_code").agg(
+        F.count(F.lit(1)).cast("int").alias("fill_count"),
+        *(
+            F.sum(name).alias(name)
+            for name in (
+                "turnover_amount", "charged_commission_amount", "charged_fee_amount", "own_fee_amount", "regulatory_amount"
+            )
+        ),
+    )  # fmt: skip
+    rated = orders.join(_agreed_in_force(agreed), ["business_date", "account_id", *_PLACE], "left")
+    is_inside = F.coalesce(F.col("now.includes_regulatory_fee"), F.lit(True))
+    charged = rated.withColumns(
+        {
+            "commission_rate": F.col("now.commission_rate"),
+            "minimum_commission_amount": F.col("now.minimum_commission_amount"),
+            "includes_regulatory_fee": F.col("now.includes_regulatory_fee"),
+            "rate_effective_date": F.col("now.effective_date"),
+            "expected_commission_amount": _commission("now"),
+            "previous_commission_amount": _commission("before"),
+            "expected_fee_amount": F.col("own_fee_amount")
+            + F.when(is_inside, zero()).otherwise(F.col("regulatory_amount")),
+        }
+    )
+    return conform(with_owner(charged, accounts), "order_charges")
+
+
+def _fills(frames: dict[str, DataFrame], securities: DataFrame) -> DataFrame:
+    parts = [
+        frame.where(~F.col("business_code").isin(*_NOT_CHARGED_BY_RATE)).select(
+            F.lit(line).alias("business_line"),
+            "business_date",
+            "account_id",
+            "order_id",
+            "exchange_code",
+            "security_code",
+            "currency_code",
+            F.col("business_code").isin(*_SELLS).alias("is_sell"),
+            "turnover_amount",
+            F.col("commission_amount").alias("charged_commission_amount"),
+            (
+                F.col("stamp_duty_amount")
+                + F.col("transfer_fee_amount")
+                + F.col("order_fee_amount")
+                + F.col("other_fee_amount")
+            ).alias("charged_fee_amount"),
+        )
+        for line, frame in frames.items()
+    ]
+    classes = F.create_map(*(F.lit(item) for pair in PRODUCT_CLASSES.items() for item in pair))
+    kinds = securities.select(
+        "business_date",
+        "exchange_code",
+        "security_code",
+        F.try_element_at(classes, F.col("security_kind")).alias("product_class"),
+    )
+    return reduce(DataFrame.unionByName, parts).join(kinds, ["business_date", "exchange_code", "security_code"], "left")
+
+
+def with_statutory_fees(fills: DataFrame, statutory: DataFrame) -> DataFrame:
+    """Adds own_fee_amount (stamp duty and transfer fee) and regulatory_amount (handling and regulatory fee) of every fill.
+
+    A rate that is not fixed for the class and exchange is 0. Hong Kong rounds stamp duty up to a whole dollar.
+    """
+    in_force = (
+        statutory.where("effective_date <= business_date")
+        .withColumn("is_sell", F.explode(F.when(F.col("side") == "sell", F.array(F.lit(True))).otherwise(F.array(F.lit(True), F.lit(False)))))
+        .groupBy("business_date", *_PLACE, "is_sell")
+        .agg(
+            *(
+                F.max_by("rate", F.when(F.col("fee_kind") == kind, F.col("effective_date"))).alias(f"{kind}_rate")
+                for kind in _STATUTORY
+            )
+        )
+    )  # fmt: skip
+    rated = fills.join(F.broadcast(in_force), ["business_date", *_PLACE, "is_sell"], "left")
+
+    def fee(kind: str) -> Column:
+        return F.coalesce(cents(F.col("turnover_amount") * F.col(f"{kind}_rate")), zero())
+
+    exact = F.col("turnover_amount") * F.col("stamp_duty_rate")
+    stamp_duty = F.when(F.col("product_class") == "hk_stock", F.coalesce(cents(F.ceil(exact)), zero())).otherwise(
+        fee("stamp_duty")
+    )
+    return rated.withColumns(
+        {"own_fee_amount": stamp_duty + fee("transfer"), "regulatory_amount": fee("handling") + fee("regulatory")}
+    )
+
+
+def _agreed_in_force(agreed: DataFrame) -> DataFrame:
+    """The rate `now` and the one `before` of every account, class and exchange on every day."""
+    terms = F.struct("effective_date", "commission_rate", "minimum_commission_amount", "includes_regulatory_fee")
+    newest_first = F.sort_array(F.collect_list(terms), asc=False)
+    return (
+        agreed.where("effective_date <= business_date")
+        .groupBy("business_date", "account_id", *_PLACE)
+        .agg(newest_first.alias("terms"))
+        .select("business_date", "account_id", *_PLACE, F.get("terms", F.lit(0)).alias("now"), F.get("terms", F.lit(1)).alias("before"))
+    )  # fmt: skip
+
+
+def _commission(terms: str) -> Column:
+    rate = F.col(f"{terms}.commission_rate").cast(RATE)
+    by_rate = cents(F.col("turnover_amount") * rate)
+    return F.when(rate.isNotNull(), F.greatest(by_rate, F.col(f"{terms}.minimum_commission_amount")))

@@ -1,0 +1,143 @@
+"""What orders should have been charged, by hand: the floor, fees inside and on top, rates by date, and a rate that came too late."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from spark_jobs.gold.charges import build_order_charges
+
+OLD, NEW = date(2023, 8, 25), date(2023, 8, 28)
+"""The last trading day of the old stamp duty and handling fee, and the first of the halved and lowered ones."""
+
+# account, agreed from, rate, minimum, whether regulatory fees are inside: quote 2.5 in ten thousand, floor 5 yuan.
+AGREED = [
+    ("IN", date(2020, 1, 1), "0.00025", "5.00", True),
+    ("ON", date(2020, 1, 1), "0.00025", "5.00", False),
+    ("LATE", date(2020, 1, 1), "0.00100", "5.00", True),
+    ("LATE", NEW, "0.00010", "0.00", True),
+    ("LATE", date(2030, 1, 1), "0.00001", "0.00", True),
+    ("HK", date(2020, 1, 1), "0.00100", "0.00", True),
+]
+STATUTORY = [
+    ("stamp_duty", "stock", "SSE", "sell", date(2008, 9, 19), "0.001"),
+    ("stamp_duty", "stock", "SSE", "sell", NEW, "0.0005"),
+    ("transfer", "stock", "SSE", "both", date(2022, 4, 29), "0.00001"),
+    ("handling", "stock", "SSE", "both", date(2015, 8, 1), "0.0000487"),
+    ("handling", "stock", "SSE", "both", NEW, "0.0000341"),
+    ("regulatory", "stock", "SSE", "both", date(2015, 8, 1), "0.00002"),
+    ("stamp_duty", "hk_stock", "HK_SH", "both", date(2020, 1, 1), "0.001"),
+]
+# order, account, day, side, turnover of each fill
+ORDERS = [
+    ("inside", "IN", NEW, "buy", ["50000"]),
+    ("on top", "ON", NEW, "buy", ["50000"]),
+    ("floor inside", "IN", NEW, "buy", ["10000"]),
+    ("floor on top", "ON", NEW, "buy", ["10000"]),
+    ("three fills", "IN", NEW, "buy", ["1000", "2000", "3000"]),
+    ("sold before", "IN", OLD, "sell", ["50000"]),
+    ("sold after", "IN", NEW, "sell", ["50000"]),
+    ("late", "LATE", NEW, "buy", ["50000"]),
+    ("hong kong", "HK", NEW, "buy", ["1234.50"]),
+    ("nobody agreed", "NONE", NEW, "buy", ["50000"]),
+    ("repo", "IN", NEW, "reverse_repo_lend", ["50000"]),
+]
+MONEY = Decimal("0.00")
+
+
+@pytest.fixture(scope="module")
+def charges(spark) -> dict[str, dict]:
+    fills = [
+        (
+            day,
+            f"{order} {place}",
+            order,
+            account,
+            "HK_SH" if account == "HK" else "SSE",
+            "S1",
+            side,
+            Decimal(turnover),
+            MONEY,
+        )
+        for order, account, day, side, turnovers in ORDERS
+        for place, turnover in enumerate(turnovers)
+    ]
+    amounts = ("commission", "stamp_duty", "transfer_fee", "order_fee", "other_fee")
+    trades = spark.createDataFrame(
+        [(*fill[:-1], *[fill[-1]] * 5, "CNY") for fill in fills],
+        "business_date date, trade_id string, order_id string, account_id string, exchange_code string, security_code string, "
+        "business_code string, turnover_amount decimal(18,2), "
+        + ", ".join(f"{name}_amount decimal(18,2)" for name in amounts)
+        + ", currency_code string",
+    )
+    securities = spark.createDataFrame(
+        [(day, place, "S1", kind) for day in (OLD, NEW) for place, kind in (("SSE", "stock"), ("HK_SH", "hk_stock"))],
+        "business_date date, exchange_code string, security_code string, security_kind string",
+    )
+    agreed = spark.createDataFrame(
+        [
+            (day, account, "hk_stock" if account == "HK" else "stock", "HK_SH" if account == "HK" else "SSE", since, Decimal(rate), Decimal(minimum), inside)
+            for day in (OLD, NEW)
+            for account, since, rate, minimum, inside in AGREED
+        ],
+        "business_date date, account_id string, product_class string, exchange_code string, effective_date date, commission_rate decimal(12,8), "
+        "minimum_commission_amount decimal(18,2), includes_regulatory_fee boolean",
+    )  # fmt: skip
+    statutory = spark.createDataFrame(
+        [(day, *row[:-1], Decimal(row[-1])) for day in (OLD, NEW) for row in STATUTORY],
+        "business_date date, fee_kind string, product_class string, exchange_code string, side string, effective_date date, rate decimal(12,8)",
+    )
+    accounts = spark.createDataFrame(
+        [(NEW, "normal", "IN", "C1", "B1")],
+        "business_date date, business_line string, account_id string, customer_id string, branch_id string",
+    )
+    found = build_order_charges({"normal": trades}, accounts, securities, agreed, statutory)
+    return {row.order_id: row.asDict() for row in found.collect()}
+
+
+def expected(order: dict) -> tuple[Decimal | None, Decimal]:
+    return order["expected_commission_amount"], order["expected_fee_amount"]
+
+
+@pytest.mark.parametrize(
+    ("order", "commission", "fees"),
+    [
+        # transfer 0.50; on top come handling 1.71 and regulatory 1.00
+        ("inside", "12.50", "0.50"),
+        ("on top", "12.50", "3.21"),
+        ("floor inside", "5.00", "0.10"),
+        ("floor on top", "5.00", "0.64"),
+        # one floor for the order; 0.01 + 0.02 + 0.03 of transfer
+        ("three fills", "5.00", "0.06"),
+        ("sold before", "12.50", "50.50"),
+        ("sold after", "12.50", "25.50"),
+        # 1.2345 of stamp duty is two dollars
+        ("hong kong", "1.23", "2.00"),
+    ],
+)
+def test_the_worked_examples(charges, order, commission, fees):
+    assert expected(charges[order]) == (Decimal(commission), Decimal(fees))
+
+
+def test_a_new_rate_counts_from_its_day_and_the_one_before_is_remembered(charges):
+    late = charges["late"]
+    assert (late["expected_commission_amount"], late["previous_commission_amount"]) == (
+        Decimal("5.00"),
+        Decimal("50.00"),
+    )
+    assert (late["commission_rate"], late["rate_effective_date"]) == (Decimal("0.00010000"), NEW)
+    assert charges["inside"]["previous_commission_amount"] is None
+
+
+def test_an_account_without_a_rate_has_no_expectation_and_reverse_repo_is_not_charged_by_rate(charges):
+    assert charges["nobody agreed"]["expected_commission_amount"] is None
+    assert "repo" not in charges
+
+
+def test_fills_of_an_order_are_one_row_with_the_owner_of_the_account(charges):
+    order = charges["three fills"]
+    assert (order["fill_count"], order["turnover_amount"]) == (3, Decimal("6000.00"))
+    assert (order["customer_id"], order["branch_id"]) == ("C1", "B1")
+    assert charges["on top"]["customer_id"] is None
