@@ -139,8 +139,9 @@ def show_employee(found: dict[str, Any], console: Console) -> None:
     table = Table()
     for name in ("date", "account", "customer", "kind", "relations of", "relation in row"):
         table.add_column(name, overflow="fold")
-    for name in ("amount", "ratio", "share", "rows of files"):
-        table.add_column(name, justify="right")
+    for name in ("amount", "ratio", "share"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("rows of files", overflow="fold")
     for share in found["shares"][:SHOWN]:
         relation = share["relation"]
         table.add_row(
