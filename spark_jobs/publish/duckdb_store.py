@@ -77,13 +77,12 @@ def write_revision(lake_root: str, published: Path, revision: int, expected: dic
         connection.execute(f"create table publication as select * from {in_force} order by business_date")
         create_periods(connection, root)
         for mart in MARTS.values():
-            publication = PAY_PUBLICATION if mart.is_pay else "publication"
             newest_of_month = (
                 f"qualify as_of_date = max(as_of_date) over (partition by {mart.month})" if mart.month else ""
             )
             connection.execute(
                 f"create table {mart.name} as select mart.* exclude (revision) from delta_scan('{root}/marts/{mart.name}') as mart "
-                f"inner join {publication} as published on mart.{mart.day} = published.business_date and mart.revision = published.revision "
+                f"inner join {_publication(mart)} as published on mart.{mart.day} = published.business_date and mart.revision = published.revision "
                 f"{newest_of_month} order by {', '.join(mart.sorted_by)}"
             )
         for mart in MARTS.values():
@@ -104,16 +103,24 @@ def create_indexes(connection: duckdb.DuckDBPyConnection) -> None:
             connection.execute(f"create index {mart.name}_by_{column} on {mart.name} ({column})")
 
 
+def _publication(mart: Mart) -> str:
+    """The table that says of each day which revision of the mart is in the file."""
+    return PAY_PUBLICATION if mart.is_pay else "publication"
+
+
 def _check(connection: duckdb.DuckDBPyConnection, root: str, mart: Mart, revision: int, expected: int) -> None:
-    """Raises InfrastructureError C360-531 when the file lacks rows of the revision or has a key twice."""
-    # A month mart keeps the last day of each month only, a pay mart the figures of a locked month: what is left out is counted where it comes from.
-    joined = f"{mart.name} inner join publication on {mart.name}.{mart.day} = publication.business_date"
-    source = f"delta_scan('{root}/marts/{mart.name}')" if mart.month or mart.is_pay else joined
-    rows = connection.execute(f"select count(*) from {source} where revision = {revision}").fetchone()[0]
-    if rows != expected:
+    """Raises InfrastructureError C360-531 when the lake or the file lacks rows of the revision, or the file has a key twice."""
+    days = f"(select business_date from {_publication(mart)} where revision = {revision})"
+    in_lake, in_force = connection.execute(
+        f"select count(*), count(*) filter ({mart.day} in {days}) from delta_scan('{root}/marts/{mart.name}') where revision = {revision}"
+    ).fetchone()
+    in_file = connection.execute(f"select count(*) from {mart.name} where {mart.day} in {days}").fetchone()[0]
+    # A month mart keeps the last day of each month only; the lake has them all.
+    if in_lake != expected or (not mart.month and in_file != in_force):
         raise InfrastructureError(
             "C360-531",
-            f"{mart.name} has {rows:,} rows of revision {revision} where {expected:,} were built",
+            f"of revision {revision} {mart.name} has {in_lake:,} rows in the lake where {expected:,} were built, and {in_file:,} in the file "
+            f"where {in_force:,} are in force",
             kept="the file published before",
         )
     doubled = connection.execute(

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import duckdb
 import pytest
 
-from spark_jobs.errors import ConfigurationError
+from spark_jobs.errors import ConfigurationError, InfrastructureError
 from spark_jobs.jobs.period import lock_period, read_periods
 from spark_jobs.publish.dictionary import read_dictionary
 from spark_jobs.publish.duckdb_store import point_at, write_revision
@@ -108,6 +108,15 @@ def test_corrections_are_adjustments_of_an_open_month_with_their_origin(home):
 def test_locked_figures_and_adjustments_are_the_corrected_figures(home):
     query = f"select sum(net_amount) from (select net_amount from {PAY} where business_date < '2026-10-01' union all select net_amount from adjustment)"
     assert asked(home, 4, query) == [(Decimal("17.50"),)], "11.50 and 1.00 of the 29th, 5.00 of the 30th"
+
+
+@pytest.mark.parametrize("mart", [PAY, PROFILE])
+def test_a_file_that_lacks_rows_of_its_revision_is_not_published(home, tmp_path, mart):
+    """Also of a mart whose locked month is taken from another revision."""
+    built = dict.fromkeys(MARTS, 0) | {PAY: 2, PROFILE: 2}
+    write_revision(str(home / "lake"), tmp_path, 4, built)
+    with pytest.raises(InfrastructureError, match="C360-531"):
+        write_revision(str(home / "lake"), tmp_path, 4, built | {mart: 3})
 
 
 def test_locks_and_adjustments_are_listed(home):
