@@ -645,22 +645,14 @@ def _trade_newcomer(day: Day, stage: Stage) -> None:
 
 def _charge_wrongly(day: Day, stage: Stage) -> None:
     """One order is charged three times what was agreed; another by the rate that ended yesterday, as the counter has not heard of the new one."""
-    order = stage.order(day, "newcomer", *CHEAP_STOCK, "buy", 300)
+    order = stage.order(day, "overshared", *CHEAP_STOCK, "buy", 300)
     stage.fill(
-        day, "newcomer", order.assign(commission_rate=order["commission_rate"] * 3, minimum_commission_amount=1_500)
+        day, "overshared", order.assign(commission_rate=order["commission_rate"] * 3, minimum_commission_amount=1_500)
     )
-    order = stage.order(day, "excludes", *CHEAP_STOCK, "buy", 100)
-    emit_rates(
-        day,
-        stage.accounts["excludes", "normal"],
-        "stock",
-        CHEAP_STOCK[0],
-        day.date,
-        order["commission_rate"][0] // 2,
-        0,
-        False,
-    )
-    stage.fill(day, "excludes", order)
+    order = stage.order(day, "unserved", *CHEAP_STOCK, "buy", 300)
+    account, rate, is_inside = (order[name][0] for name in ("account_id", "commission_rate", "includes_regulatory_fee"))
+    emit_rates(day, account, "stock", CHEAP_STOCK[0], day.date, rate // 2, 0, is_inside)
+    stage.fill(day, "unserved", order)
 
 
 def _drop_securities_account(day: Day, stage: Stage) -> None:
@@ -713,6 +705,7 @@ _SCRIPT = {
         _execute_first_order,
         _announce_winners,
         _charge_for_advice,
+        _charge_wrongly,
     ),
     2: (
         _trade_daily,
@@ -737,7 +730,6 @@ _SCRIPT = {
     3: (
         _trade_daily,
         _trade_newcomer,
-        _charge_wrongly,
         _overdraw,
         _release_restricted,
         _move_collateral,
