@@ -6,7 +6,6 @@ C360 := .venv/bin/c360
 CUSTOMERS ?= 120
 DAYS ?= 5
 SEED ?= 1
-export C360_SMALL_DAYS ?= $(shell [ $(CUSTOMERS) -le 1000 ] && echo true || echo false)
 
 .PHONY: help setup load test acceptance lint bench clean
 
@@ -15,6 +14,7 @@ help: ## print every target with one line of help
 
 setup: .venv/.ready ## install everything: Java 17 if it can, locked packages, jars kept inside the project
 
+load: export C360_SMALL_DAYS ?= $(shell [ $(CUSTOMERS) -le 1000 ] && echo true || echo false)
 load: .venv/.ready ## simulate a small broker, load five trading days, publish, and say what happened
 	@[ -d landing ] || $(C360) simulate --customers $(CUSTOMERS) --days $(DAYS) --seed $(SEED)
 	@C360_SETUP_SECONDS=$$(cat .venv/.ready) $(C360) load --introduce
@@ -29,7 +29,7 @@ lint: .venv/.ready ## check style: ruff and sqlfluff
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/sqlfluff lint dbt_project/models --config dbt_project/.sqlfluff
 
 bench: .venv/.ready ## history beside the textbook MERGE, one day by step, decode rates, publishing; writes the tables in benchmarks/
-	@unset C360_SMALL_DAYS; for name in history differential daily_load decode publish; do .venv/bin/python -m benchmarks.$$name --write || exit 1; done
+	@for name in history differential daily_load decode publish; do .venv/bin/python -m benchmarks.$$name --write || exit 1; done
 
 clean: ## forget the simulated broker and everything loaded from it
 	@rm -rf landing truth lake vault published written logs .c360

@@ -135,12 +135,12 @@ def lines(folder: Path, first: date, last: date) -> Iterator[dict[str, Any]]:
 
 def seal_left(folder: Path, keys: Keys) -> int:
     """Seal the files of processes that were killed; how many. A file that is broken stays as it is."""
-    sealed = 0
+    sealed, known = 0, _keys_by_id(keys)
     for path in sorted(folder.glob("*/*.jsonl")):
-        finding = _verify_file(path, _keys_by_id(keys), folder)
+        finding = _verify_file(path, known, folder)
         if finding.state != "left":
             continue
-        key = derived_key(keys, "audit")
+        key = known[keys.master_key_id]
         texts = path.read_text(encoding="utf-8").splitlines()
         body = _body({"line": len(texts) + 1, SEAL: len(texts), "sealed_by": "a later process"})
         with path.open("a", encoding="utf-8") as stream:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from simulator.events import RepurchaseContractSet
 from simulator.truth_market import Market
-from simulator.truth_money import ZERO, round_to_millionth, total_of
+from simulator.truth_money import ZERO, plus, round_to_millionth, total_of
 from simulator.truth_state import AccountKey, BrokerState
 
 MARGIN_WATCH_LINE = Decimal("1.5")
@@ -40,8 +40,7 @@ class Assets(NamedTuple):
     def net(self) -> Decimal:
         return self.total - self.credit_debt - self.repurchase_debt - self.pledge_debt
 
-    def plus(self, other: Assets) -> Assets:
-        return Assets(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+    plus = plus
 
     def cells(self) -> tuple[Decimal, ...]:
         """In the order of `ASSET_COLUMNS`."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from simulator import events
 from simulator.truth_market import Market
-from simulator.truth_money import CENT, ZERO
+from simulator.truth_money import CENT, ZERO, plus
 from simulator.truth_state import AccountKey, BrokerState
 
 UNASSIGNED = "unassigned"
@@ -28,8 +28,7 @@ class Fees(NamedTuple):
     other_fee: Decimal = ZERO
     net_commission: Decimal = ZERO
 
-    def plus(self, other: Fees) -> Fees:
-        return Fees(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+    plus = plus
 
 
 def fees_by_account(event_log: events.EventLog, business_date: dt.date, market: Market) -> dict[AccountKey, Fees]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
+from typing import TypeVar
+
+Amounts = TypeVar("Amounts", bound=tuple[Decimal, ...])
 
 ZERO = Decimal("0.00")
 CENT = Decimal("0.01")
@@ -20,3 +23,8 @@ def round_to_millionth(ratio: Decimal) -> Decimal:
 
 def total_of(amounts: Iterable[Decimal]) -> Decimal:
     return sum(amounts, ZERO)
+
+
+def plus(one: Amounts, other: Amounts) -> Amounts:
+    """Two named tuples of amounts, added name by name."""
+    return type(one)(*(mine + theirs for mine, theirs in zip(one, other, strict=True)))

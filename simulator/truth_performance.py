@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from simulator.truth_commission import UNASSIGNED, split_cents
 from simulator.truth_customers import CustomersOfDay
-from simulator.truth_money import ZERO, round_to_cent
+from simulator.truth_money import ZERO, plus, round_to_cent
 from simulator.truth_service import CustomerDay
 from simulator.truth_state import AccountKey, BrokerState
 
@@ -36,8 +36,7 @@ class Income(NamedTuple):
     protection_fund: Decimal = ZERO
     funding_cost: Decimal = ZERO
 
-    def plus(self, other: Income) -> Income:
-        return Income(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+    plus = plus
 
     def with_deductions(self, income_kind: str) -> Income:
         return self._replace(

@@ -12,8 +12,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.gold.money import cents, zero
-from spark_jobs.gold.tables import RATE, conform
-from spark_jobs.gold.trades import with_owner
+from spark_jobs.gold.tables import conform
+from spark_jobs.gold.trades import CHARGED_FEES, with_owner
 
 PRODUCT_CLASSES = {
     "stock": "stock", "b_share": "b_share", "fund": "fund", "bond": "bond", "convertible_bond": "bond", "hk_stock": "hk_stock"
@@ -35,7 +35,7 @@ def build_order_charges(
     expected_commission_amount and its rate are null for an account with no rate agreed for the class and exchange;
     previous_commission_amount is what the rate before would give, null when there was none.
     """
-    fills = with_statutory_fees(_fills(frames, securities), statutory)
+    fills = _with_statutory_fees(_fills(frames, securities), statutory)
     orders = fills.groupBy(*_ORDER, *_PLACE, "currency_code").agg(
         F.count(F.lit(1)).cast("int").alias("fill_count"),
         *(
@@ -75,12 +75,7 @@ def _fills(frames: dict[str, DataFrame], securities: DataFrame) -> DataFrame:
             F.col("business_code").isin(*_SELLS).alias("is_sell"),
             "turnover_amount",
             F.col("commission_amount").alias("charged_commission_amount"),
-            (
-                F.col("stamp_duty_amount")
-                + F.col("transfer_fee_amount")
-                + F.col("order_fee_amount")
-                + F.col("other_fee_amount")
-            ).alias("charged_fee_amount"),
+            sum((F.col(name) for name in CHARGED_FEES), zero()).alias("charged_fee_amount"),
         )
         for line, frame in frames.items()
     ]
@@ -94,7 +89,7 @@ def _fills(frames: dict[str, DataFrame], securities: DataFrame) -> DataFrame:
     return reduce(DataFrame.unionByName, parts).join(kinds, ["business_date", "exchange_code", "security_code"], "left")
 
 
-def with_statutory_fees(fills: DataFrame, statutory: DataFrame) -> DataFrame:
+def _with_statutory_fees(fills: DataFrame, statutory: DataFrame) -> DataFrame:
     """Adds own_fee_amount (stamp duty and transfer fee) and regulatory_amount (handling and regulatory fee) of every fill.
 
     A rate that is not fixed for the class and exchange is 0. Hong Kong rounds stamp duty up to a whole dollar.
@@ -137,6 +132,6 @@ def _agreed_in_force(agreed: DataFrame) -> DataFrame:
 
 
 def _commission(terms: str) -> Column:
-    rate = F.col(f"{terms}.commission_rate").cast(RATE)
+    rate = F.col(f"{terms}.commission_rate")
     by_rate = cents(F.col("turnover_amount") * rate)
     return F.when(rate.isNotNull(), F.greatest(by_rate, F.col(f"{terms}.minimum_commission_amount")))

@@ -22,7 +22,10 @@ FLOW_CLASSES = {
     ),
     "in_transit": ("reverse_repo_lend", "reverse_repo_return", "fund_payment", "fund_redemption", "allotment_payment"),
 }  # fmt: skip
-_CHARGED = ("commission_amount", "stamp_duty_amount", "transfer_fee_amount", "order_fee_amount", "other_fee_amount")
+CHARGED_FEES = ("stamp_duty_amount", "transfer_fee_amount", "order_fee_amount", "other_fee_amount")
+"""What a fill is charged beside its commission."""
+
+_CHARGED = ("commission_amount", *CHARGED_FEES)
 _PAID_ON = tuple(f"exchange_{fee}_fee_amount" for fee in ("handling", "regulatory", "transfer", "settlement", "other"))
 
 

@@ -28,6 +28,7 @@ from spark_jobs.errors import ConfigurationError, InfrastructureError
 MASTER_VARIABLE = "C360_SECRET_MASTER_KEY"
 TOKEN_VARIABLE = "C360_SECRET_TOKEN_KEY"
 KEY_VARIABLES = (MASTER_VARIABLE, TOKEN_VARIABLE)
+EMBEDDED_FILE = "embedded_keys.env"
 PERSONAL_CLASSES = ("identity", "phone", "name")
 KEY_VERSION = 1  # of a subject's data key; a renewal would count up
 KEY_BYTES, NONCE_BYTES = 32, 12
@@ -75,12 +76,31 @@ def load_keys(vault_root: Path, environment: Mapping[str, str]) -> Keys:
         raise _bad_keys("one of the two key variables is set and the other is not")
     keys = given or _embedded_keys(vault_root)
     try:
-        decoded = [base64.b64decode(keys[name].strip(), validate=True) for name in KEY_VARIABLES]
+        decoded = [decoded_key(keys[name]) for name in KEY_VARIABLES]
     except (KeyError, ValueError):
-        raise _bad_keys("a key is missing or not base64") from None
-    if any(len(key) != KEY_BYTES for key in decoded) or decoded[0] == decoded[1]:
-        raise _bad_keys("the keys are not two different values of 32 bytes")
+        raise _bad_keys("a key is missing, not base64 or not of 32 bytes") from None
+    if decoded[0] == decoded[1]:
+        raise _bad_keys("the two keys are the same")
     return Keys(*decoded)
+
+
+def decoded_key(text: str) -> bytes:
+    """A key as it is given: base64 of 32 bytes. Raises ValueError."""
+    key = base64.b64decode(text.strip(), validate=True)
+    if len(key) != KEY_BYTES:
+        raise ValueError("a key has another length")
+    return key
+
+
+def key_lines(keys: Keys) -> str:
+    """The content of a key file for development."""
+    pairs = zip(KEY_VARIABLES, (keys.master_key, keys.token_key), strict=True)
+    return "".join(f"{name}={base64.b64encode(key).decode()}\n" for name, key in pairs)
+
+
+def read_key_lines(path: Path) -> dict[str, str]:
+    """Variable → key, as `key_lines` wrote them."""
+    return dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
 
 
 def source_subject(system: str, client_number: str) -> str:
@@ -249,21 +269,20 @@ class Vault:
 
 
 def _embedded_keys(vault_root: Path) -> dict[str, str]:
-    path = vault_root / "embedded_keys.env"
+    path = vault_root / EMBEDDED_FILE
     if not path.exists():
         if (vault_root / "keys.sqlite").exists():
             raise _bad_keys("the vault is in use but its keys are not given")
         _private_folder(vault_root)
-        lines = [f"{name}={base64.b64encode(os.urandom(KEY_BYTES)).decode()}\n" for name in KEY_VARIABLES]
         draft = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
         with open(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
-            file.writelines(lines)
+            file.write(key_lines(Keys(os.urandom(KEY_BYTES), os.urandom(KEY_BYTES))))
             file.flush()
             os.fsync(file.fileno())
         with suppress(FileExistsError):  # another process was first: its keys count
             os.link(draft, path)
         draft.unlink()
-    return dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
+    return read_key_lines(path)
 
 
 def _bad_keys(what: str) -> ConfigurationError:

@@ -13,7 +13,7 @@ from spark_jobs.config import Settings
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.jobs.ask import plain_rows
 from spark_jobs.jobs.status import local_lake
-from spark_jobs.publish.dictionary import read_dictionary
+from spark_jobs.publish.dictionary import Entry, read_dictionary
 from spark_jobs.publish.duckdb_store import connect_published, in_force
 from spark_jobs.publish.lineage import lineage_of
 
@@ -34,11 +34,14 @@ _RELATIONS = "staff_platform__relations"
 
 def measures() -> list[str]:
     """What can be explained: the amounts both marts have."""
-    amounts = [
-        {entry.column for entry in read_dictionary() if entry.mart == mart and entry.column.endswith("_amount")}
-        for mart in (ATTRIBUTION, MONTH)
-    ]
-    return sorted(amounts[0] & amounts[1])
+    return sorted(_entries())
+
+
+def _entries() -> dict[str, Entry]:
+    """Measure → what the dictionary says of it in the month's mart."""
+    entries = [entry for entry in read_dictionary() if entry.column.endswith("_amount")]
+    attributed = {entry.column for entry in entries if entry.mart == ATTRIBUTION}
+    return {entry.column: entry for entry in entries if entry.mart == MONTH and entry.column in attributed}
 
 
 def explain_employee(settings: Settings, employee_id: str, measure: str, month: str) -> dict[str, Any]:
@@ -47,9 +50,10 @@ def explain_employee(settings: Settings, employee_id: str, measure: str, month: 
     `difference` is the figure less the sum of its shares; it is 0. Raises ConfigurationError C360-118 for a measure that is not
     attributed, C360-125 for a month or employee that is not published.
     """
-    if measure not in measures():
+    entries = _entries()
+    if measure not in entries:
         raise ConfigurationError(
-            "C360-118", f"{measure} is not attributed to employees", where=f"one of {', '.join(measures())}",
+            "C360-118", f"{measure} is not attributed to employees", where=f"one of {', '.join(sorted(entries))}",
             next_step=f"c360 explain --employee … --measure net_amount --month {month}",
         )  # fmt: skip
     now, root = in_force(settings.published), local_lake(settings)
@@ -70,7 +74,7 @@ def explain_employee(settings: Settings, employee_id: str, measure: str, month: 
         for share in shares[:SHOWN]:
             share["files"] = _files(connection, root, share)
             share["relation"] = _relation(connection, root, share, employee_id)
-    entry = next(item for item in read_dictionary() if (item.mart, item.column) == (MONTH, measure))
+    entry = entries[measure]
     return {
         "employee_id": employee_id, "measure": measure, "month": month, **found[0], "difference": str(Decimal(found[0]["figure"]) - total),
         "chinese_name": entry.chinese_name, "unit": entry.unit, "definition": entry.definition, "owner": entry.owner,

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import duckdb
 from rich.console import Console
 from rich.table import Table
 
@@ -14,7 +15,7 @@ from spark_jobs.context import Run
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.jobs.ask import plain_rows
 from spark_jobs.jobs.status import local_lake
-from spark_jobs.publish.duckdb_store import connect_published, in_force
+from spark_jobs.publish.duckdb_store import connect_delta, connect_published, in_force
 from spark_jobs.publish.periods import ADJUSTMENT, LOCKS, LOCKS_SCHEMA
 
 
@@ -25,8 +26,9 @@ def lock_period(run: Run, period: str, reason: str, by: str) -> int:
     """
     if not re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", period):
         raise ConfigurationError("C360-191", f"{period} is no month", next_step="c360 period lock 2026-10 --reason …")
-    known = [row["period"] for row in read_periods(run.settings)["locks"]]
-    if period in known:
+    with connect_delta() as connection:
+        is_locked = any(row["period"] == period for row in _locks(connection, run.settings))
+    if is_locked:
         raise ConfigurationError("C360-192", f"{period} is locked", next_step="c360 period list")
     days = [day for day in run.ledger.days() if f"{day:%Y-%m}" == period and day != run.ledger.opening_day()]
     if not days or not run.calendar.is_month_last(days[-1]):
@@ -48,11 +50,8 @@ def lock_period(run: Run, period: str, reason: str, by: str) -> int:
 
 def read_periods(settings: Settings) -> dict[str, list[dict[str, Any]]]:
     """The locks, and what was corrected since, by the month it counts for. Without Spark."""
-    folder = Path(local_lake(settings)) / "meta" / LOCKS
     with connect_published(settings.published) as connection:
-        locks = []
-        if folder.is_dir():
-            locks = plain_rows(connection.execute(f"select * from delta_scan('{folder}') order by period"))
+        locks = _locks(connection, settings)
         adjustments = plain_rows(
             connection.execute(
                 f"select period, origin_date, revision, count(*) as row_count, sum(net_amount) as net_amount, "
@@ -60,6 +59,13 @@ def read_periods(settings: Settings) -> dict[str, list[dict[str, Any]]]:
             )
         )
     return {"locks": locks, "adjustments": adjustments}
+
+
+def _locks(connection: duckdb.DuckDBPyConnection, settings: Settings) -> list[dict[str, Any]]:
+    folder = Path(local_lake(settings)) / "meta" / LOCKS
+    if not folder.is_dir():
+        return []
+    return plain_rows(connection.execute(f"select * from delta_scan('{folder}') order by period"))
 
 
 def show_periods(found: dict[str, list[dict[str, Any]]], console: Console) -> None:

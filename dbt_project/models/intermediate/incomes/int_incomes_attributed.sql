@@ -1,5 +1,6 @@
 {%- set keys = ['account_line', 'account_id', 'customer_id', 'business_date', 'business_line', 'income_kind'] %}
 {%- set measures = income_measures() %}
+{%- set carried = keys + measures %}
 
 with incomes as (
     select * from {{ ref('int_incomes_summed_to_account_day') }}
@@ -15,11 +16,8 @@ employees as (
 
 ratios_collected as (
     select
-        {% for key in keys %}
-        incomes.{{ key }},
-        {% endfor %}
-        {% for measure in measures %}
-        incomes.{{ measure }},
+        {% for column in carried %}
+        incomes.{{ column }},
         {% endfor %}
         coalesce(sum(relations.pay_ratio), 0) as ratio_sum,
         -- collect_list leaves out the null of an account without a relation
@@ -35,21 +33,14 @@ ratios_collected as (
             incomes.account_line = relations.business_line
             and incomes.account_id = relations.account_id
             and incomes.business_date = relations.business_date
-    group by
-        {% for measure in measures %}
-        incomes.{{ measure }},
-        {% endfor %}
-        incomes.{{ keys | join(', incomes.') }}
+    group by incomes.{{ carried | join(', incomes.') }}
 ),
 
 -- ratios above one cannot be paid out: nobody gets anything until they are corrected
 completed_to_one as (
     select
-        {% for key in keys %}
-        {{ key }},
-        {% endfor %}
-        {% for measure in measures %}
-        {{ measure }},
+        {% for column in carried %}
+        {{ column }},
         {% endfor %}
         case
             when ratio_sum = 1 then staff
@@ -66,11 +57,8 @@ completed_to_one as (
 
 one_row_per_employee as (
     select
-        {% for key in keys %}
-        {{ key }},
-        {% endfor %}
-        {% for measure in measures %}
-        {{ measure }},
+        {% for column in carried %}
+        {{ column }},
         {% endfor %}
         explode(staff) as staff_share
     from completed_to_one
@@ -148,16 +136,13 @@ amounts as (
 
 final as (
     select
-        {% for key in keys %}
-        amounts.{{ key }},
+        {% for column in carried %}
+        amounts.{{ column }},
         {% endfor %}
         amounts.employee_id,
         employees.employee_name_masked,
         -- an employee the staff list does not know that day has no branch to credit
         coalesce(employees.branch_id, 'unassigned') as branch_id,
-        {% for measure in measures %}
-        amounts.{{ measure }},
-        {% endfor %}
         amounts.pay_ratio
     from amounts
     left join employees
