@@ -82,6 +82,9 @@ _SMALL_DAYS = {
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.adaptive.enabled": "false",
 }
+# What is run a few times is not worth compiling twice. The classes and plans of a load fill more than Java expects, and every growth of
+# their room would be a collection of everything.
+_SMALL_DAYS_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseParallelGC -XX:MetaspaceSize=512m"
 
 
 def build_session(settings: Settings, name: str = "c360") -> SparkSession:
@@ -103,8 +106,11 @@ def build_session(settings: Settings, name: str = "c360") -> SparkSession:
         # Files are opened before the jars of the session are there.
         options["spark.driver.extraClassPath"] = ":".join(local_files)
         options |= _LOCAL_FILES
+    java_options = settings.driver_java_options
     if settings.small_days:
         options |= _SMALL_DAYS
+        # What the setting says comes later, and the later option counts.
+        java_options = f"{_SMALL_DAYS_JAVA} -Xms{settings.driver_memory} {java_options}"
     for key, value in options.items():
         builder = builder.config(key, value)
     builder = (
@@ -115,7 +121,7 @@ def build_session(settings: Settings, name: str = "c360") -> SparkSession:
         .config(
             "spark.driver.extraJavaOptions",
             f"-Dderby.system.home={scratch} -Dlog4j2.configurationFile={LOGGING.as_uri()} "
-            f"-XX:ReservedCodeCacheSize=512m {settings.driver_java_options}".strip(),
+            f"-XX:ReservedCodeCacheSize=512m {java_options}".strip(),
         )
     )
     with _errors_to(settings.logs / "spark.log"):

@@ -24,11 +24,6 @@ from tests.postgres import PROGRAMS, database, postgres
 
 __all__ = ["postgres"]
 
-# Tests meet much code and little data: what is run a few times is not worth compiling twice, or at all.
-# The classes and plans of a load fill more than Java expects, and every growth of their room would be a collection of everything.
-os.environ.setdefault(
-    "C360_DRIVER_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseParallelGC -XX:MetaspaceSize=512m -Xms4g"
-)
 os.environ.setdefault("C360_SMALL_DAYS", "true")
 
 TESTS = Path(__file__).parent
