@@ -71,9 +71,13 @@ _TUNING = {
 }
 
 # The lake on a disk of this machine. One process writes, which holds the lock, so a log entry may be put in place by a plain rename.
+# Checksums of a log's versions are renamed by that file system, too: the other way starts five processes for each. Columns of a file are
+# read one after the other, not by a thread each.
 _LOCAL_FILES = {
     "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
     "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
+    "spark.sql.streaming.checkpointFileManagerClass": "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager",
+    "spark.hadoop.parquet.hadoop.vectored.io.enabled": "false",
 }
 
 # Code is compiled, and a plan made again from what its first steps met, where rows are many. For few rows both take longer than the rows.
@@ -115,7 +119,7 @@ def build_session(settings: Settings, name: str = "c360") -> SparkSession:
         builder = builder.config(key, value)
     builder = (
         builder.config("spark.driver.memory", settings.driver_memory)
-        .config("spark.sql.shuffle.partitions", str(settings.shuffle_partitions))
+        .config("spark.sql.shuffle.partitions", str(1 if settings.small_days else settings.shuffle_partitions))
         .config("spark.local.dir", str(scratch))
         .config("spark.sql.warehouse.dir", str(scratch / "warehouse"))
         .config(

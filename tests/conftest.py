@@ -43,7 +43,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 def _shared_load(path: Path) -> str | None:
-    """The load a test or fixture of the module takes and others take, too: `broker` below, or `night` of the scenarios."""
+    """The load a test or fixture of the module takes and others take, too: `broker` below, `night` and `moved` of the scenarios."""
     found = [node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)]
     taken = {
         argument.arg
@@ -51,7 +51,7 @@ def _shared_load(path: Path) -> str | None:
         if node.name.startswith("test_") or node.decorator_list
         for argument in node.args.args
     }
-    return next((name for name in ("broker", "night") if name in taken - {node.name for node in found}), None)
+    return next((name for name in ("broker", "night", "moved") if name in taken - {node.name for node in found}), None)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,8 @@ from spark_jobs.jobs.start import start_run
 from spark_jobs.publish.duckdb_store import connect_delta
 from spark_jobs.quality.approvals import Request
 
+QUIET = Console(stderr=True, quiet=True)
+
 
 @dataclass
 class LoadedBroker:
@@ -34,7 +36,7 @@ def load_home(
     """Load what lies in home/landing, in the session that is already running."""
     settings = load_settings(home=home, spark_master="local[2]", **overrides)
     chosen = days or delivered_days(settings.landing)
-    with start_run(settings, "test", Console(stderr=True, quiet=True)) as run:
+    with start_run(settings, "test", QUIET) as run:
         outcome = run_load(run, chosen, accept=accept)
         return LoadedBroker(settings, report.summarise(run, chosen, outcome), outcome)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -12,10 +11,9 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-import simulator
 from simulator.faults import Delivery, Lines
 from simulator.layouts import layouts
-from simulator.migration import MAPPING, Migration, new_number, next_layouts
+from simulator.migration import MAPPING, new_number, next_layouts
 from simulator.randomness import stream
 from spark_jobs.cli import app
 from spark_jobs.config import Settings
@@ -26,43 +24,13 @@ from spark_jobs.jobs.load import take_in
 from spark_jobs.jobs.start import start_run
 from spark_jobs.jobs.status import read_status
 from spark_jobs.publish.duckdb_store import connect_delta
-from tests.loading import LoadedBroker, load_home
 from tests.truth_compare import CLAIMS, must_equal_truth
 
-BROKER = {"customers": 40, "days": 4, "seed": 11, "start": date(2026, 9, 24)}
 MOVED = tuple(next_layouts())
 STATES = tuple(feed for feed, layout in next_layouts().items() if layout.mode == "state")
 EVENTS = tuple(feed for feed in MOVED if feed not in STATES)
 BALANCES, ACCOUNTS = "normal_counter__cash_balances", "normal_counter__cash_accounts"
 QUIET = Console(quiet=True)
-
-
-@dataclass
-class Moved:
-    """A broker whose counter was replaced, loaded in one range; its twin, whose counter stayed, not loaded; and a second look at landing."""
-
-    loaded: LoadedBroker
-    migration: Migration
-    days: list[date]
-    twin: Path
-    again: tuple
-
-    @property
-    def settings(self) -> Settings:
-        return self.loaded.settings
-
-
-@pytest.fixture(scope="module")
-def moved(spark, tmp_path_factory) -> Moved:
-    home, twin = tmp_path_factory.mktemp("moved"), tmp_path_factory.mktemp("stayed")
-    summary = simulator.simulate(home, migrate_after=2, **BROKER)
-    simulator.simulate(twin, write_truth=False, **BROKER)
-    migration = summary.migration
-    dates = {"shadow_from": migration.shadow_dates[0], "in_force_from": migration.in_force_from}
-    loaded = load_home(home, migrations={MAPPING: dates})
-    with start_run(loaded.settings, "again", QUIET) as run:
-        again = take_in(run, summary.dates)
-    return Moved(loaded, migration, summary.dates, twin, again)
 
 
 def delivered(landing: Path, day: date, feed: str) -> dict[tuple[str, ...], dict[str, str]]:
