@@ -34,6 +34,7 @@ ROUTES: dict[str, Route] = {
     "asset_history": Route(("mart_customer_profile",)),
     "tags": Route(("mart_customer_tag",)),
     "open_items": Route(("mart_customer_profile",)),
+    "prospects": Route(("mart_prospect",)),
     "lists": Route(("mart_outbound_call",)),
     "list_calls": Route(("mart_outbound_call",)),
     "list_suppressed": Route(("mart_outbound_suppressed",)),
@@ -57,6 +58,8 @@ REVEALABLE = {
 """Column → its personal-data class and the column with its token."""
 
 _ROLE_KEYS = {"zh", "en", "needs", "routes", "rows", "columns", "only", "reveal", "opens_by_lookup"}
+# Whose branch is that of the row itself: an applicant is no customer yet.
+_OF_A_BRANCH = ("mart_customer_profile", "mart_prospect")
 _PROFILE_OF = "customer_id in (select customer_id from mart_customer_profile where as_of_date = $as_of_date and {})"
 # Parameters: as_of_date, branch, employee, opened (customers a look-up opened for the caller or a call he took), taken (calls others took).
 _OWN_QUEUE = (
@@ -73,7 +76,7 @@ def row_condition(rule: str, mart: str, columns: Collection[str]) -> str | None:
     if rule == "all":
         return "true"
     if rule == "own_branch":
-        if mart == "mart_customer_profile" or "customer_id" not in columns:
+        if mart in _OF_A_BRANCH or "customer_id" not in columns:
             return "branch_id = $branch" if "branch_id" in columns else None
         # An account may be kept by another branch than its customer: the customer's counts.
         return _PROFILE_OF.format("branch_id = $branch")

@@ -152,6 +152,12 @@ def open_items(customer_id: CustomerId, desk: Desk, caller: Asking) -> Answer:
     return Answer(desk.open_items(caller, customer_id))
 
 
+@v1.get("/prospects", response_model=shapes.ProspectsAnswer, responses=GONE, tags=["lists"])
+def prospects(desk: Desk, caller: Asking, limit: Limit = PAGE, page: Page = None) -> Answer:
+    """Applicants whose application for an account has broken off, oldest first, without those today's words forbid to call."""
+    return Answer(desk.prospects(caller, limit, page))
+
+
 @v1.get("/lists", response_model=shapes.ListsAnswer, tags=["lists"])
 def lists(desk: Desk, caller: Asking) -> Answer:
     """The lists of calls of the day."""

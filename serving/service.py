@@ -212,8 +212,23 @@ class Service:
                 if caller.role.opens_by_lookup and (by == "phone" or last_id_digits is not None):
                     self.overlay.open(caller.id, shown[0]["customer_id"])
                     question.facts["opened_minutes"] = OPENED_MINUTES
-            question.facts["found"] = kind
-            return question.answer(shown, found=kind)
+            application = self._application(question, value) if by == "phone" and not found else None
+            question.facts["found"] = "application" if application else kind
+            return question.answer(shown, found=kind, application=application)
+
+    def _application(self, question: Question, phone_token: str) -> dict[str, Any] | None:
+        """The application for an account made with a phone; None where there is none or the role does not see applications."""
+        if "prospects" not in question.caller.role.routes:
+            return None
+        statement = (
+            f"select {', '.join(question.columns('mart_prospect'))} from mart_prospect "
+            "where mobile_phone_token = $value and as_of_date = $as_of_date"
+        )
+        # Whose phone rings is seen by whoever answers it, wherever the application was made.
+        if not question.caller.role.opens_by_lookup:
+            statement += f" and {question.caller.role.rows['mart_prospect']}"
+        found = question.snapshot.rows(statement, {**question.bound(statement), "value": phone_token})
+        return found[0] if found else None
 
     def _ends_with(self, snapshot: Snapshot, customer_id: str, digits: str) -> bool:
         """Whether the customer's document ends so. What the vault does not have, or no longer has, ends with nothing."""
@@ -349,6 +364,17 @@ class Service:
                 parameters,
             )
             return question.answer(rows[::-1])
+
+    # who is not a customer yet
+
+    def prospects(self, caller: Caller, limit: int = PAGE, page: str | None = None) -> dict[str, Any]:
+        """Applicants to be called because their application has broken off, without those whose phone forbade it today."""
+        with self.asked(caller, "prospects") as question:
+            data, following = self._page(
+                question, "mart_prospect", f"as_of_date = $as_of_date and is_call and {NOT_SILENCED}", {},
+                question.columns("mart_prospect"), ("started_date", "prospect_id"), limit, page,
+            )  # fmt: skip
+            return question.answer(data, next_page=following)
 
     # lists
 
@@ -508,8 +534,9 @@ class Service:
 
 
 # What a phone said today: no call at all but those the firm must make, or none that sells.
+NOT_SILENCED = "mobile_phone_token <> all(cast($silenced as varchar[]))"
 STILL_ALLOWED = (
-    "(purpose = 'mandatory' or mobile_phone_token <> all(cast($silenced as varchar[]))) "
+    f"(purpose = 'mandatory' or {NOT_SILENCED}) "
     "and (purpose <> 'marketing' or mobile_phone_token <> all(cast($refused as varchar[])))"
 )
 

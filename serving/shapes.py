@@ -117,6 +117,7 @@ Profile = row_model("mart_customer_profile", ENTRIES)
 Account = row_model("mart_customer_account", ENTRIES)
 Holding = row_model("mart_customer_holding", ENTRIES)
 Tag = row_model("mart_customer_tag", ENTRIES)
+Prospect = row_model("mart_prospect", ENTRIES)
 Suppressed = row_model("mart_outbound_suppressed", ENTRIES)
 CustomerCommission = row_model("mart_commission_customer_day", ENTRIES)
 CustomerIncome = row_model("mart_income_customer_day", ENTRIES)
@@ -163,6 +164,9 @@ class Today(BaseModel):
 class LookUpAnswer(Answer):
     found: str = Field(description="none, one or several")
     data: list[Profile]
+    application: Prospect | None = Field(
+        None, description="of a phone that is no customer's: its application for an account"
+    )
 
 
 class ProfileAnswer(Answer):
@@ -209,6 +213,10 @@ class OutboundCall(row_model("mart_outbound_call", ENTRIES)):
 
 class CallsAnswer(Paged):
     data: list[OutboundCall]
+
+
+class ProspectsAnswer(Paged):
+    data: list[Prospect]
 
 
 class SuppressedAnswer(Paged):

@@ -13,6 +13,7 @@ from simulator.layouts import CODES, layouts
 from simulator.state import BrokerState, frame_of, row_keys
 
 KEYS: dict[str, tuple[str, ...]] = {
+    "account_opening__applications": ("application_id",),
     "advice_counter__agreements": ("agreement_id",),
     "bank__custody_balances": ("account_id", "currency_code"),
     "call_platform__complaints": ("complaint_id",),
@@ -112,6 +113,7 @@ def expected_situations() -> set[str]:
     expected |= {f"margin tier: {tier}" for tier in TIERS}
     expected |= {f"repurchase: {kind}" for kind in REPURCHASES}
     expected |= {f"advice fee: {kind}" for kind in ADVICE_FEES}
+    expected |= {f"application: {status}" for status in CODES["application_status"]}
     expected |= {f"identity: {kind}" for kind in CODES["identity_kind"]}
     expected |= {"identity: invalid check digit", "identity: 15 digits"}
     expected |= {"relation: sum one", "relation: sum below one", "relation: sum above one", "relation: none"}
@@ -215,6 +217,7 @@ def _standing(day: EndOfDay, rows: dict[str, pd.DataFrame]) -> Counter[str]:
     counts.update("option side: " + positions["position_side"])
     counts["option position: deleted"] += int((positions["quantity"] == 0).sum())
     counts.update("repurchase: " + day.state["repurchase_contracts"]["contract_kind"])
+    counts.update("application: " + day.state["applications"]["application_status"])
     counts["overdraft"] += int((day.state["cash"]["amount"] < 0).sum())
     numbers = set(clients.loc[clients["system"] == "NOR", "client_number"])
     normal = day.state["accounts"][day.state["accounts"]["line"] == "normal"]

@@ -678,6 +678,30 @@ class ComplaintRemoved(NamedTuple):
     complaint_id: str
 
 
+class ApplicationSet(NamedTuple):
+    """An application for an account, and how far it has come by the end of the day; of a phone there may be several.
+
+    application_step: the last one taken, in this order: phone_verified | identity_uploaded | video_checked | risk_tested | agreement_signed |
+    bank_bound | account_opened. application_status: in_progress | opened | withdrawn | rejected. stalled_minutes: since the last step.
+    aml_result: passed | review | rejected. client_number: of the normal counter, once opened.
+    """
+
+    application_id: str
+    mobile_phone: str
+    applicant_name: str
+    branch_id: str
+    application_step: str
+    application_status: str
+    started_date: dt.date
+    stalled_minutes: Quantity
+    aml_result: str | None
+    client_number: str | None
+
+
+class ApplicationRemoved(NamedTuple):
+    application_id: str
+
+
 EVENT_ORDER: tuple[type, ...] = (
     BranchSet,
     BranchRemoved,
@@ -726,6 +750,8 @@ EVENT_ORDER: tuple[type, ...] = (
     CallMade,
     ComplaintSet,
     ComplaintRemoved,
+    ApplicationSet,
+    ApplicationRemoved,
     SecuritiesAccountRemoved,
     AccountRemoved,
     ClientRemoved,

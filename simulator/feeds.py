@@ -354,4 +354,5 @@ FEEDS: dict[str, Callable[[EndOfDay], pd.DataFrame]] = {
     "call_platform__consents": _table("consents"),
     "call_platform__calls": lambda day: day.events(ev.CallMade),
     "call_platform__complaints": _table("complaints"),
+    "account_opening__applications": _table("applications"),
 }

@@ -72,6 +72,17 @@ CODES: dict[str, dict[str, str]] = {
     "call_direction": {"out": "1", "in": "2"},
     "call_result": {"reached": "1", "no_answer": "2", "refused": "3"},
     "complaint_status": {"open": "0", "settled": "1"},
+    "application_step": {
+        "phone_verified": "1",
+        "identity_uploaded": "2",
+        "video_checked": "3",
+        "risk_tested": "4",
+        "agreement_signed": "5",
+        "bank_bound": "6",
+        "account_opened": "7",
+    },
+    "application_status": {"in_progress": "0", "opened": "1", "withdrawn": "2", "rejected": "3"},
+    "aml_result": {"passed": "0", "review": "1", "rejected": "2"},
     "fee_model": {"front": "1", "back": "2", "copy": "3"},
     "advice_fee": {"front": "1", "back": "2", "copy": "3"},
     "agreement_status": {"active": "0", "ended": "1"},
@@ -558,6 +569,14 @@ _SPECIFICATIONS: dict[str, tuple[str, str, str, str, str]] = {
         _STATE_FEED,
         "complaints_{date}.txt",
         "complaint_id client_number complaint_status:complaint_status opened_date:date closed_date:date",
+        "",
+    ),
+    "account_opening__applications": (
+        "delimited",
+        _STATE_FEED,
+        "applications_{date}.txt",
+        "application_id mobile_phone applicant_name branch_id application_step:application_step "
+        "application_status:application_status started_date:date stalled_minutes:quantity aml_result:aml_result client_number",
         "",
     ),
 }

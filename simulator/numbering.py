@@ -31,6 +31,7 @@ SERIES: dict[str, tuple[str, int, int]] = {
     "employee": ("E", 6, 1),
     "consent": ("CN", 8, 1),
     "complaint": ("CP", 8, 1),
+    "application": ("AP", 8, 1),
 }
 
 

@@ -12,6 +12,7 @@ from simulator import (
     activity_credit,
     activity_fund,
     activity_normal,
+    activity_opening,
     activity_option,
     activity_repurchase,
     housekeeping,
@@ -89,6 +90,7 @@ def _open(day: Day, cast: Cast, ordinary: int) -> None:
     activity_repurchase.open_pledges(day)
     activity_advice.open_agreements(day)
     activity_contact.open_contacts(day)
+    activity_opening.open_applications(day)
 
 
 def _live(day: Day, cast: Cast, customers: int) -> None:
@@ -99,6 +101,7 @@ def _live(day: Day, cast: Cast, customers: int) -> None:
         action(day)
     cast.act(day)
     join_customers(day, max(1, customers // JOINERS_PER_CUSTOMER))
+    activity_opening.apply_for_accounts(day, customers)
     housekeeping.keep_house(day)
     activity_normal.transfer_cash(day)
     activity_normal.trade_securities(day)

@@ -38,6 +38,7 @@ ABSOLUTE_TABLES: dict[str, tuple[tuple[type, ...], type | None, tuple[str, ...]]
     "allotments": ((ev.AllotmentSet,), ev.AllotmentRemoved, ("account_id", "exchange_code", "security_code")),
     "consents": ((ev.ConsentSet,), ev.ConsentRemoved, ("consent_id",)),
     "complaints": ((ev.ComplaintSet,), ev.ComplaintRemoved, ("complaint_id",)),
+    "applications": ((ev.ApplicationSet,), ev.ApplicationRemoved, ("application_id",)),
 }
 
 # table: (event class, key, columns summed)

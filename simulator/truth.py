@@ -11,6 +11,7 @@ from functools import reduce
 from pathlib import Path
 
 from simulator.events import EventLog
+from simulator.truth_applications import ApplicationBook
 from simulator.truth_assets import (
     Assets,
     Holding,
@@ -64,6 +65,7 @@ class _TruthRun:
         self._months = CommissionMonths()
         self._performance = PerformanceMonths()
         self._contacts = ContactBook()
+        self._applications = ApplicationBook()
         self._charges = ChargeBook()
         self._tags = RunningTags()
         self._advice_fees = RunningAdviceFees()
@@ -97,6 +99,7 @@ class _TruthRun:
         net_assets = {customer_id: sums.net for customer_id, sums in assets_of_customer.items()}
         self._profits.add_day(business_date, net_assets, _amounts_by_customer(customers, brought))
         self._contacts.apply(self._log, business_date)
+        self._applications.apply(self._log, business_date)
         self._charges.apply(self._log, business_date)
         if previous_date:
             self._months.add_day(business_date, state, fees, ratios)
@@ -117,6 +120,7 @@ class _TruthRun:
             self._write_risks(business_date, assets, risks)
             self._write_repurchases(business_date, market)
             self._files.add("cash_flows", cash_flow_rows(self._log, business_date))
+            self._files.add("prospects", self._applications.rows(business_date, customers, self._contacts.words))
             self._tags.add_day(self._log, business_date, customers)
             self._files.add("tags", self._tags.rows(business_date, customers))
 

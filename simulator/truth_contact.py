@@ -22,14 +22,14 @@ class Contact(NamedTuple):
 
 
 class ContactBook:
-    """Declarations, calls and complaints up to the last applied day."""
+    """Declarations, calls and complaints up to the last applied day. words: the last word of each phone."""
 
     def __init__(self) -> None:
         self._consents: dict[str, events.ConsentSet] = {}
         self._complaints: dict[str, events.ComplaintSet] = {}
         self._last_calls: dict[str, tuple[dt.date, str, str]] = {}
         self._last_reached: dict[str | None, dt.date] = {}
-        self._words: dict[str, str] = {}
+        self.words: dict[str | None, str] = {}
 
     def apply(self, event_log: events.EventLog, business_date: dt.date) -> None:
         """Fold one day in."""
@@ -49,7 +49,7 @@ class ContactBook:
                 if call.call_result == "reached":
                     self._last_reached[phone] = business_date
         in_order = sorted(self._consents.values(), key=lambda consent: (consent.recorded_date, consent.consent_id))
-        self._words = {plain_phone(consent.mobile_phone): consent.consent_kind for consent in in_order}
+        self.words = {plain_phone(consent.mobile_phone): consent.consent_kind for consent in in_order}
 
     def contacts(self, customers: CustomersOfDay) -> dict[str, Contact]:
         """By customer id, for every customer of the day."""
@@ -61,7 +61,7 @@ class ContactBook:
         found = {}
         for customer_id, profile in customers.profiles.items():
             phone = plain_phone(profile.mobile_phone)
-            word = self._words.get(phone)
+            word = self.words.get(phone)
             called_on, _, result = self._last_calls.get(phone, (None, None, None))
             found[customer_id] = Contact(
                 word == "marketing_granted",

@@ -89,6 +89,13 @@ CLAIMS = {
             "select as_of_date as business_date, customer_id, list_name, reason_code, purpose, suppressed_by from mart_outbound_suppressed",
         ),
         Claim(
+            "prospects",
+            ("business_date", "application_id"),
+            "select as_of_date as business_date, application_id, branch_id, application_status, application_step, started_date, "
+            "stalled_minutes, aml_result, customer_id, application_count, has_marketing_consent, is_do_not_call, is_broken_off, is_call "
+            "from mart_prospect",
+        ),
+        Claim(
             "commission_customer_day",
             ("business_date", "customer_id", "business_line"),
             f"select business_date, nullif(customer_id, 'unlinked') as customer_id, business_line, {_FEES} from mart_commission_customer_day",

@@ -14,6 +14,7 @@
     'phone_consents',
     'calls',
     'open_complaints',
+    'applications',
     'trades',
     'fund_confirmations',
     'account_assets',

@@ -86,7 +86,7 @@ def pop(visit: Visiting, ticket: Annotated[str, Query(max_length=64, pattern="^[
 def look_up_form(visit: Visiting) -> Response:
     caller = visit.caller()
     caller.role.check("lookup", caller.scopes)
-    return visit.show("look_up.html", by="phone", message=None, **_kinds())
+    return visit.show("look_up.html", by="phone", message=None, application=None, **_kinds())
 
 
 @router.post("/look-up")
@@ -118,7 +118,11 @@ def _look_up(visit: Visit, caller: Caller, fields: dict[str, Any], onward: Calla
     answer = visit.desk.look_up(caller, fields["by"], value, digits)
     visit.here = "/pages/look-up"
     if answer["found"] == "none":
-        return visit.show("look_up.html", by=fields["by"], message="found_none", envelope=answer, **_kinds())
+        application = answer["application"]
+        message = "found_application" if application else "found_none"
+        return visit.show(
+            "look_up.html", by=fields["by"], message=message, application=application, envelope=answer, **_kinds()
+        )
     choice = [(row, reference_text(visit.desk, caller, Reference(row["customer_id"]))) for row in answer["data"]]
     if answer["found"] == "one" and _is_open(visit, caller, answer["data"][0]["customer_id"]):
         return onward(f"/customer/{choice[0][1]}")

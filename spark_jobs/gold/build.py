@@ -9,7 +9,7 @@ from decimal import Decimal
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.gold import advice, allotments, assets, charges, contacts, customers, repurchases, trades
+from spark_jobs.gold import advice, allotments, applications, assets, charges, contacts, customers, repurchases, trades
 from spark_jobs.gold.money import build_rates
 from spark_jobs.gold.tables import conform
 from spark_jobs.silver.members import build_sightings
@@ -122,6 +122,7 @@ def build_gold(
         ),
         "phone_consents": contacts.build_phone_consents(silver("call_platform__consents")),
         "calls": contacts.build_calls(silver("call_platform__calls")),
+        "applications": applications.build_applications(silver("account_opening__applications"), present),
         "open_complaints": contacts.build_open_complaints(silver("call_platform__complaints"), present),
         "order_charges": charges.build_order_charges(
             {"normal": silver("normal_counter__trades"), "credit": silver("credit_counter__trades")},

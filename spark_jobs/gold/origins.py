@@ -45,6 +45,7 @@ FEEDS: dict[str, tuple[str, ...]] = {
     "phone_consents": ("call_platform__consents",),
     "calls": ("call_platform__calls",),
     "open_complaints": ("call_platform__complaints",),
+    "applications": ("account_opening__applications",),
     "freshness": (),
 }
 """Feeds of which rows belong to one customer, by gold table. Prices, rates, terms of instruments and the trading calendar are everybody's.

@@ -216,6 +216,14 @@ TABLES: dict[str, GoldTable] = {
             "customer_id string, business_date date, open_complaint_count int, first_opened_date date",
         ),
         GoldTable(
+            "applications",
+            "application for an account and business date",
+            ("application_id", "business_date"),
+            "application_id string, business_date date, prospect_id string, mobile_phone_token string, mobile_phone_masked string, "
+            "name_masked string, branch_id string, application_step string, application_status string, started_date date, "
+            "stalled_minutes int, aml_result string, client_number string, customer_id string",
+        ),
+        GoldTable(
             "freshness",
             "block and business date",
             ("block", "business_date"),

@@ -37,6 +37,12 @@ WORKER_BYTES = 64 * 1024 * 1024
 _READERS = {"delimited": DelimitedSource, "dbf": DbfSource, "ofd": OfdSource, "parquet": ParquetSource}
 CUSTOMER_LINES = {"normal": "NOR", "credit": "CRD", "option": "OPT", "fund": "FND"}
 """The system code of every business line whose feeds have customers."""
+APPLICANTS = "APP"
+"""The system code of applications for an account: each is a subject of its own in the vault."""
+_OTHER_OWNERS = {
+    "reference__employees": ("EMP", "employee_id"),
+    "account_opening__applications": (APPLICANTS, "application_id"),
+}
 
 
 @dataclass(frozen=True)
@@ -184,11 +190,9 @@ def replace_personal(contract: Contract, as_of: date, batch: pa.Table, private: 
 
 
 def owner_of(contract: Contract) -> tuple[str, str]:
-    """The system code of a feed, and the column that says whose a row is: client number, or employee id in a feed of employees."""
-    if contract.meant_feed == "reference__employees":
-        return "EMP", "employee_id"
+    """The system code of a feed, and the column that says whose a row is: client number, but where a row speaks of somebody without one."""
     # Who is on no counter of its own names its clients by the numbers of the normal counter.
-    return CUSTOMER_LINES.get(contract.line, "NOR"), "client_number"
+    return _OTHER_OWNERS.get(contract.meant_feed) or (CUSTOMER_LINES.get(contract.line, "NOR"), "client_number")
 
 
 def _personal_column(contract: Contract, column: Column) -> PersonalColumn:

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from spark_jobs.config import Settings
 from spark_jobs.errors import ConfigurationError
+from spark_jobs.ingest.bronze import APPLICANTS
 from spark_jobs.ingest.vault import Keys, Vault, source_subject
 from spark_jobs.jobs.status import local_lake
 from spark_jobs.publish.duckdb_store import connect_delta
@@ -21,7 +23,7 @@ from spark_jobs.publish.duckdb_store import connect_delta
 
 @dataclass(frozen=True)
 class Erased:
-    """subjects: client numbers of the customer; keys: how many of them had a key until now."""
+    """subjects: client numbers and applications of the customer; keys: how many of them had a key until now."""
 
     customer_id: str
     subjects: int
@@ -31,7 +33,7 @@ class Erased:
 def erase(
     settings: Settings, keys: Keys, customer_id: str, on: date, write_audit: Callable[..., None], reason: str, by: str
 ) -> Erased:
-    """Destroy the keys of all client numbers of a customer, who is written down first, durably.
+    """Destroy the keys of all client numbers and applications of a customer, who is written down first, durably.
 
     The law keeps records for `erase_retention_years` from the end of the relation: that is the last day on which an account was
     open or, without any, on which the client was delivered. Raises ConfigurationError C360-195 for a customer nobody knows, C360-196 while
@@ -50,6 +52,7 @@ def erase(
                 next_step="ask mart_customer_profile for customer ids",
             )
         ended = _end_of_relation(connection, root, customer_id)
+        applications = _applications(connection, root, customer_id)
     if ended is None:
         raise ConfigurationError(
             "C360-196", "the customer still has an open account or is still delivered", kept="everything",
@@ -61,7 +64,7 @@ def erase(
             "C360-196", f"the law keeps the records until {until}: the relation ended on {ended}", kept="everything",
             next_step=f"c360 erase on or after {until}",
         )  # fmt: skip
-    subjects = [source_subject(system, number) for system, number in members]
+    subjects = [source_subject(system, number) for system, number in [*members, *applications]]
     facts: dict[str, Any] = {"route": "erase", "who": by, "customer_id": customer_id, "reason": reason}
     write_audit(durable=True, outcome="about to be erased", subjects=len(subjects), **facts)
     vault = Vault(settings.vault, keys)
@@ -71,6 +74,20 @@ def erase(
         vault.close()
     write_audit(durable=True, outcome="erased", keys=destroyed, **facts)
     return Erased(customer_id, len(subjects), destroyed)
+
+
+def _applications(connection: duckdb.DuckDBPyConnection, root: str, customer_id: str) -> list[tuple[str, str]]:
+    """The applications of all phones with which the customer ever opened an account: what he gave for them is his, too."""
+    if not Path(root, "gold", "applications").is_dir():
+        # Nothing has been loaded since there are applications.
+        return []
+    found = connection.execute(
+        f"with applications as (select * from delta_scan('{root}/gold/applications')) "
+        "select distinct application_id from applications where prospect_id in (select prospect_id from applications where customer_id = ?) "
+        "order by all",
+        [customer_id],
+    ).fetchall()
+    return [(APPLICANTS, application_id) for (application_id,) in found]
 
 
 def _end_of_relation(connection: duckdb.DuckDBPyConnection, root: str, customer_id: str) -> date | None:

@@ -42,6 +42,9 @@ MARTS: dict[str, Mart] = {
         Mart("mart_outbound_call", "as_of_date", ("customer_id", "list_name", "as_of_date"), ("customer_id", "as_of_date")),
         Mart("mart_outbound_suppressed", "as_of_date", ("customer_id", "list_name", "as_of_date"), ("customer_id", "as_of_date")),
         Mart(
+            "mart_prospect", "as_of_date", ("prospect_id", "as_of_date"), ("prospect_id", "as_of_date"), ("mobile_phone_token",),
+        ),
+        Mart(
             "mart_income_customer_day", "business_date", ("customer_id", "business_line", "income_kind", "business_date"),
             ("customer_id", "business_date"), is_pay=True,
         ),

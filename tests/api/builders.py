@@ -28,6 +28,8 @@ LISTS = {
     "dormant": ("R13", "marketing", 13, "20:00"),
 }
 SHARED_PHONE = "13800000001"
+APPLICANT_PHONE, SILENT_PHONE = "13700000001", "13700000002"
+"""Phones of no customer: two applications have stalled; the second phone forbids calls."""
 
 ENTRIES = read_dictionary()
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
@@ -178,6 +180,14 @@ def mart_rows(keys: Keys, shift: int = 0, day: date = DAY) -> dict[str, list[dic
              "gross_amount": Decimal("9.90"), "net_amount": Decimal("9.90")}
         )  # fmt: skip
         _outbound(rows, keys, person, day)
+    for place, phone in enumerate((APPLICANT_PHONE, SILENT_PHONE), start=1):
+        rows["mart_prospect"].append(
+            {"prospect_id": f"PRO-{place}", "as_of_date": day, "application_id": f"AP{place}", "name_masked": "赵**",
+             "mobile_phone_masked": f"{phone[:3]}****{phone[-4:]}", "mobile_phone_token": token(keys, "phone", "", phone),
+             "branch_id": BRANCHES[place % 4], "branch_name": f"营业部{BRANCHES[place % 4]}", "application_status": "in_progress",
+             "application_step": "risk_tested", "started_date": day, "stalled_minutes": 45, "aml_result": "review", "application_count": 1,
+             "is_broken_off": True, "is_do_not_call": phone == SILENT_PHONE, "is_call": phone != SILENT_PHONE}
+        )  # fmt: skip
     month = day.strftime("%Y-%m")
     for place in range(8):
         rows["mart_commission_employee_month"].append(

@@ -19,14 +19,15 @@ MINE, OTHER = PEOPLE[3], PEOPLE[1]  # of B001, and of B003 with another employee
 
 # Said a second time, on purpose: whoever opens a route to a role changes this table too.
 MAY_ASK = {
-    "agent": "lookup profile accounts holdings asset_history tags open_items lists list_calls work notes commission_customer reveal status",
-    "branch_manager": "lookup profile accounts holdings asset_history tags open_items lists list_calls list_suppressed notes commission_customer "
+    "agent": "lookup profile accounts holdings asset_history tags open_items prospects lists list_calls work notes commission_customer reveal "
+    "status",
+    "branch_manager": "lookup profile accounts holdings asset_history tags open_items prospects lists list_calls list_suppressed notes commission_customer "
     "income_customer commission_employees commission_branches performance_employees export status",
     "e_office": "lookup profile accounts holdings asset_history tags commission_customer commission_employees commission_branches status",
     "performance": "commission_customer income_customer commission_employees commission_branches performance_employees export status",
-    "risk_control": "lookup profile accounts holdings asset_history tags open_items lists list_calls list_suppressed notes commission_customer "
+    "risk_control": "lookup profile accounts holdings asset_history tags open_items prospects lists list_calls list_suppressed notes commission_customer "
     "reveal export status",
-    "analyst": "profile accounts holdings asset_history tags open_items lists list_suppressed commission_customer income_customer "
+    "analyst": "profile accounts holdings asset_history tags open_items prospects lists list_suppressed commission_customer income_customer "
     "commission_employees commission_branches performance_employees export status",
     "auditor": "profile lists list_calls list_suppressed commission_employees commission_branches status",
 }  # fmt: skip
@@ -46,6 +47,7 @@ CALLS: dict[str, tuple[str, str, Any]] = {
         {"column": "mobile_phone", "reason": "customer asks us to call"},
     ),
     "export": ("post", "/v1/exports", {"mart": "mart_commission_customer_day"}),
+    "prospects": ("get", "/v1/prospects", None),
     "lists": ("get", "/v1/lists", None),
     "list_calls": ("get", f"/v1/lists/{MINE.list_name}/calls", None),
     "list_suppressed": ("get", "/v1/lists/margin_call/suppressed", None),
@@ -71,7 +73,7 @@ def _columns(role: str, mart: str) -> set[str]:
     return {
         one.column for one in ENTRIES
         if one.mart == mart and one.level <= said["columns"]["level"] and one.column not in said["columns"].get("except", [])
-        and not one.column.startswith(("aml_", "anti_money_laundering_")) and (only is None or one.column in only)
+        and (role == "risk_control" or not one.column.startswith(("aml_", "anti_money_laundering_"))) and (only is None or one.column in only)
     }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.builders import DAY, ERASED, PEOPLE, SHARED_PHONE
+from tests.api.builders import APPLICANT_PHONE, BRANCHES, DAY, ERASED, PEOPLE, SHARED_PHONE, SILENT_PHONE
 
 SINGLE = PEOPLE[4]
 
@@ -66,6 +66,39 @@ def test_unknown_value_finds_nobody(value: str, client, headers_of) -> None:
 def test_of_two_behind_a_phone_one_visible_is_still_several(client, headers_of) -> None:
     answer = _ask(client, headers_of("branch_manager", PEOPLE[0].branch), "phone", SHARED_PHONE).json()
     assert (answer["found"], len(answer["data"])) == ("several", 1)
+
+
+def test_phone_of_an_applicant_finds_the_application_and_no_customer(client, headers_of) -> None:
+    answer = _ask(client, headers_of("agent", "B004", "E001"), "phone", f"+86 {APPLICANT_PHONE}").json()
+    assert (answer["found"], answer["data"]) == ("none", [])
+    application = answer["application"]
+    assert (application["application_step"], application["stalled_minutes"]) == ("risk_tested", 45)
+    assert "aml_result" not in application and "mobile_phone_token" not in application
+    assert (
+        _ask(client, headers_of("risk_control"), "phone", APPLICANT_PHONE).json()["application"]["aml_result"]
+        == "review"
+    )
+
+
+def test_application_is_for_roles_that_see_applications_of_its_branch(client, headers_of) -> None:
+    mine, other = BRANCHES[1], BRANCHES[2]
+    for branch, is_seen in ((mine, True), (other, False)):
+        answer = _ask(client, headers_of("branch_manager", branch), "phone", APPLICANT_PHONE).json()
+        assert (answer["application"] is not None) == is_seen, branch
+    assert _ask(client, headers_of("e_office"), "phone", APPLICANT_PHONE).json()["application"] is None
+
+
+def test_phone_of_a_customer_finds_no_application_whatever_the_digits(client, headers_of) -> None:
+    answer = _ask(client, headers_of("agent", "B001", "E001"), "phone", SHARED_PHONE, last_id_digits="0000").json()
+    assert (answer["found"], answer["application"]) == ("none", None)
+
+
+def test_applicants_who_may_be_called_are_listed_by_branch(client, headers_of) -> None:
+    found = client.get("/v1/prospects", headers=headers_of("risk_control")).json()["data"]
+    assert [row["prospect_id"] for row in found] == ["PRO-1"], f"{SILENT_PHONE} forbids calls"
+    for branch, ids in ((BRANCHES[1], ["PRO-1"]), (BRANCHES[2], [])):
+        headers = headers_of("agent", branch, "E001")
+        assert [row["prospect_id"] for row in client.get("/v1/prospects", headers=headers).json()["data"]] == ids
 
 
 def test_phone_opens_its_customer_to_the_agent_who_looked_up_and_to_no_other(client, headers_of) -> None:

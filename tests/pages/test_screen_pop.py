@@ -11,7 +11,7 @@ from serving.pages import customers, sessions, tickets
 from serving.pages.sessions import seconds_now
 from serving.problems import NotFound
 from spark_jobs.ingest.vault import load_keys, source_subject
-from tests.api.builders import PEOPLE, SHARED_PHONE, publish
+from tests.api.builders import APPLICANT_PHONE, PEOPLE, SHARED_PHONE, publish
 from tests.pages.day import BRANCH, RICH
 from tests.pages.test_sessions import _audited
 
@@ -30,6 +30,13 @@ def test_ticket_opens_the_customer_in_a_browser_nobody_signed_in(visit, key_of) 
     _, path = _ticket(visitor, key_of("agent"), STRANGER.phone)
     text = visitor.get(path)
     assert visitor.status == 200 and visitor.path.startswith("/pages/customer/") and STRANGER.customer_id in text
+
+
+def test_ticket_of_an_applicant_shows_the_application(visit, key_of) -> None:
+    visitor = visit()
+    _, path = _ticket(visitor, key_of("agent"), APPLICANT_PHONE)
+    text = visitor.get(path)
+    assert visitor.status == 200 and "开户申请" in text and "风险测评" in text and "review" not in text
 
 
 def test_ticket_opens_once(visit, key_of) -> None:

@@ -291,6 +291,14 @@ GROUPS = (
             "rows",
         ),
         Mutant(
+            "the_first_application_of_a_phone_speaks",
+            f"{MARTS_FOLDER}/customers/mart_prospect.sql",
+            "order by started_date desc, application_id desc",
+            "order by started_date, application_id",
+            "prospects",
+            "rows",
+        ),
+        Mutant(
             "vat_is_added_to_what_it_lies_within",
             "macros/deducted_amount.sql",
             "net_amount - round(net_amount / cast(1 + {{ rule['rate'] }} as decimal(6, 4)), 2)",

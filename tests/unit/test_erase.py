@@ -29,7 +29,13 @@ MEMBERS = [
     ("GONE", "NOR", "4"),
     ("BARE", "NOR", "5"),
 ]
+# LEFT applied twice with the phone his account was opened with; the third applicant is nobody's customer.
+APPLICATIONS = [("AP1", "P1", None), ("AP2", "P1", "LEFT"), ("AP3", "P2", None)]
 VALUES = [(f"{system}/{number}", "phone", f"k:{number}", f"1390000000{number}") for _, system, number in MEMBERS]
+VALUES += [
+    (f"APP/{application}", "phone", f"k:{application}", f"1380000000{application[-1]}")
+    for application, _, _ in APPLICATIONS
+]
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +55,10 @@ def lake(spark, tmp_path_factory) -> str:
         tuple({"customer_id": "BARE", "business_date": NEWEST}.get(name) for name in TABLES["customers"].names)
     ]
     write(customers, TABLES["customers"].columns, "gold/customers")
+    said = ("application_id", "prospect_id", "customer_id")
+    names = TABLES["applications"].names
+    rows = [tuple(dict(zip(said, one, strict=True)).get(name) for name in names) for one in APPLICATIONS]
+    write(rows, TABLES["applications"].columns, "gold/applications")
     return str(root)
 
 
@@ -82,10 +92,10 @@ def readable(home) -> list[str]:
     return found
 
 
-def test_every_client_number_is_erased_and_nobody_else(home):
+def test_every_client_number_and_application_is_erased_and_nobody_else(home):
     found = run(home, "LEFT", date(2024, 3, 1))
-    assert (found.subjects, found.keys) == (2, 2)
-    assert readable(home) == ["NOR/1", "NOR/4", "NOR/5"]
+    assert (found.subjects, found.keys) == (4, 4)
+    assert readable(home) == ["NOR/1", "NOR/4", "NOR/5", "APP/AP3"]
     vault = Vault(home.vault, KEYS)
     assert vault.store(VALUES) == 0, "his files, delivered again, put nothing back"
     vault.close()

@@ -1,0 +1,25 @@
+"""Applications for an account; an applicant is known by his phone, and is linked to the customer once the account is open."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from spark_jobs.gold.tables import conform
+
+
+def build_applications(applications: DataFrame, present: DataFrame) -> DataFrame:
+    """Applications as of each day. prospect_id: of the phone, so that all applications of a phone have the same; null where it cannot be read.
+
+    customer_id is null until the client number is delivered by the normal counter, too.
+    """
+    clients = present.where("system_code = 'NOR'").select("business_date", "client_number", "customer_id")
+    known = applications.join(clients, on=["business_date", "client_number"], how="left").select(
+        "*",
+        # A token is `<key id>:<digits>`.
+        F.concat(F.lit("PRO-"), F.substring(F.element_at(F.split("mobile_phone_token", ":"), -1), 1, 16)).alias(
+            "prospect_id"
+        ),
+        F.col("applicant_name_masked").alias("name_masked"),
+    )
+    return conform(known, "applications")
