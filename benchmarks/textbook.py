@@ -13,13 +13,15 @@ from pyspark.sql import functions as F
 
 # What whoever follows the documentation sets on two cores: 200 partitions would be unfair to it.
 PARTITIONS = "4"
+# Without its catalogue there is no Delta, and in another time zone the answers would differ.
+KEPT = ("spark.sql.catalog", "spark.sql.session.timeZone")
 
 
 def plain_session(spark: SparkSession) -> SparkSession:
     """Another session of the same virtual machine, in which Spark and Delta run as they come, but for PARTITIONS."""
     plain = spark.newSession()
     for name in [row.key for row in plain.sql("set").collect()]:
-        if plain.conf.isModifiable(name) and name != "spark.sql.session.timeZone":
+        if plain.conf.isModifiable(name) and not name.startswith(KEPT):
             plain.conf.unset(name)
     plain.conf.set("spark.sql.shuffle.partitions", PARTITIONS)
     return plain
