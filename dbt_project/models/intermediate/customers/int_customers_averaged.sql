@@ -31,7 +31,7 @@ assets_by_day as (
     from customer_assets
     where
         business_date >= date_sub({{ run_date('first_date') }}, 62)
-        and business_date < (select min(business_date) from customers_with_assets)
+        and business_date < (select min(customers_with_assets.business_date) from customers_with_assets)
 ),
 
 -- the frame counts trading days, not rows: a day without a row of the customer adds nothing, which is zero

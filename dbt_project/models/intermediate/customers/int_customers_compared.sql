@@ -67,7 +67,7 @@ standings as (
 -- of the trading day before and no earlier one: who was not delivered then was nothing
 beside_the_day_before as (
     select
-        standings.*,
+        *,
         max(is_closed) over day_before as was_closed,
         max(is_lost) over day_before as was_lost,
         max(is_valid_customer) over day_before as was_valid_customer

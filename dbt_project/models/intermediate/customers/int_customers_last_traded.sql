@@ -9,11 +9,13 @@ trades as (
 -- what was traded before is known from the first date on
 trades_with_known_date as (
     select
-        customer_id,
-        business_date,
-        greatest(business_date, (select min(business_date) from customers_with_assets)) as known_date
+        trades.customer_id,
+        trades.business_date,
+        greatest(
+            trades.business_date, (select min(customers_with_assets.business_date) from customers_with_assets)
+        ) as known_date
     from trades
-    where customer_id is not null
+    where trades.customer_id is not null
 ),
 
 trades_by_known_date as (
