@@ -29,14 +29,15 @@ from simulator.truth_behaviour import RunningProfits, RunningTurnover, asset_ban
 from simulator.truth_charges import ChargeBook
 from simulator.truth_commission import CommissionMonths, Fees, fees_by_account, pay_ratios
 from simulator.truth_contact import ContactBook
-from simulator.truth_customers import CustomerRegistry, CustomersOfDay
+from simulator.truth_customers import CustomerRegistry, CustomersOfDay, Profile
 from simulator.truth_files import TruthFiles
-from simulator.truth_flows import brought_by_account, cash_flow_rows
+from simulator.truth_flows import CLIENT_CLASSES, cash_flow_rows, client_flows_by_account
 from simulator.truth_income import RunningAdviceFees, incomes_by_account, sum_agreements
 from simulator.truth_market import Market, read_market
 from simulator.truth_money import CENT, ZERO
+from simulator.truth_movements import RunningMovements
 from simulator.truth_performance import PerformanceMonths, customer_rows
-from simulator.truth_service import CustomerDay, Risks, age_cells, list_rows, stand, sum_holdings, sum_offers
+from simulator.truth_service import CustomerDay, Risks, Standing, age_cells, list_rows, stand, sum_holdings, sum_offers
 from simulator.truth_state import AccountKey, BrokerState
 from simulator.truth_tags import RunningTags
 
@@ -68,6 +69,7 @@ class _TruthRun:
         self._applications = ApplicationBook()
         self._charges = ChargeBook()
         self._tags = RunningTags()
+        self._movements = RunningMovements()
         self._advice_fees = RunningAdviceFees()
         self._last_trade_dates: dict[str, dt.date] = {}
 
@@ -95,12 +97,24 @@ class _TruthRun:
         self._averages.add_day(business_date, totals)
         turnover = {key: amounts.turnover for key, amounts in fees.items()}
         self._turnover.add_day(business_date, _amounts_by_customer(customers, turnover))
-        brought = brought_by_account(self._log, business_date, market) if previous_date else {}
+        flows = (
+            self._client_flows(business_date, market, customers)
+            if previous_date
+            else {name: {} for name in CLIENT_CLASSES}
+        )
         net_assets = {customer_id: sums.net for customer_id, sums in assets_of_customer.items()}
-        self._profits.add_day(business_date, net_assets, _amounts_by_customer(customers, brought))
+        self._profits.add_day(business_date, net_assets, _sum_both(*flows.values()))
         self._contacts.apply(self._log, business_date)
         self._applications.apply(self._log, business_date)
         self._charges.apply(self._log, business_date)
+        if previous_date:
+            self._note_last_trades(business_date, customers, fees)
+        standings = {
+            customer_id: self._standing(business_date, customer_id, profile, assets_of_customer[customer_id])
+            for customer_id, profile in customers.profiles.items()
+        }
+        movements = self._movements.rows_of_day(business_date, customers, standings, flows)
+        self._files.add("customer_movements", movements)
         if previous_date:
             self._months.add_day(business_date, state, fees, ratios)
             self._write_commission(business_date, customers, fees)
@@ -114,7 +128,7 @@ class _TruthRun:
             self._files.add("charge_check", self._charges.rows(self._log, business_date, customers))
             self._advice_fees.add_day(self._log, business_date, customers)
             risks = self._account_risks(market, assets)
-            self._write_customers(business_date, customers, assets_of_customer, holdings, risks)
+            self._write_customers(business_date, customers, assets_of_customer, holdings, risks, standings)
             self._write_accounts(business_date, customers, assets)
             self._write_holdings(business_date, holdings)
             self._write_risks(business_date, assets, risks)
@@ -124,6 +138,27 @@ class _TruthRun:
             self._tags.add_day(self._log, business_date, customers)
             self._files.add("tags", self._tags.rows(business_date, customers))
 
+    def _client_flows(
+        self, business_date: dt.date, market: Market, customers: CustomersOfDay
+    ) -> dict[str, dict[str, Decimal]]:
+        """Of each class what customers moved, money out negative."""
+        by_class = client_flows_by_account(self._log, business_date, market)
+        return {name: _amounts_by_customer(customers, amounts) for name, amounts in by_class.items()}
+
+    def _note_last_trades(
+        self, business_date: dt.date, customers: CustomersOfDay, fees: dict[AccountKey, Fees]
+    ) -> None:
+        for key in fees:
+            if customer_id := customers.customer_of_account.get(key):
+                self._last_trade_dates[customer_id] = business_date
+
+    def _standing(self, business_date: dt.date, customer_id: str, profile: Profile, assets: Assets) -> Standing:
+        return stand(
+            business_date, self._log.opening_date, profile, self._last_trade_dates.get(customer_id),
+            self._turnover.of(customer_id)[-1], assets, self._averages.of_20_days(customer_id).amount,
+            self._averages.of_month(customer_id).amount, self._profits.of(customer_id),
+        )  # fmt: skip
+
     def _write_commission(
         self, business_date: dt.date, customers: CustomersOfDay, fees: dict[AccountKey, Fees]
     ) -> None:
@@ -131,8 +166,6 @@ class _TruthRun:
         for (line, account_id), amounts in fees.items():
             customer_id = customers.customer_of_account.get((line, account_id), NO_CUSTOMER)
             sums[customer_id, line] = sums.get((customer_id, line), Fees()).plus(amounts)
-            if customer_id != NO_CUSTOMER:
-                self._last_trade_dates[customer_id] = business_date
         rows = ((business_date, *key, *amounts) for key, amounts in sorted(sums.items()))
         self._files.add("commission_customer_day", rows)
 
@@ -143,6 +176,7 @@ class _TruthRun:
         assets_of_customer: dict[str, Assets],
         holdings: dict[AccountKey, list[Holding]],
         risks: dict[AccountKey, Risks],
+        standings: dict[str, Standing],
     ) -> None:
         accounts_of_customer: dict[str, list[AccountKey]] = {}
         for key, customer_id in customers.customer_of_account.items():
@@ -156,10 +190,7 @@ class _TruthRun:
             assets, turnover = assets_of_customer[customer_id], self._turnover.of(customer_id)
             of_20_days, of_month = self._averages.of_20_days(customer_id), self._averages.of_month(customer_id)
             profits, last_trade_date = self._profits.of(customer_id), self._last_trade_dates.get(customer_id)
-            standing = stand(
-                business_date, self._log.opening_date, profile, last_trade_date, turnover[-1], assets, of_20_days.amount,
-                of_month.amount, profits,
-            )  # fmt: skip
+            standing = standings[customer_id]
             worst = reduce(Risks.worse, (risks[key] for key in accounts if key in risks), Risks())
             offers = sum_offers(self._state, accounts, business_date)
             advice = (*sum_agreements(self._state, accounts), self._advice_fees.of_year(customer_id))
@@ -273,6 +304,10 @@ def _amounts_by_customer(customers: CustomersOfDay, amounts: dict[AccountKey, De
         if customer_id := customers.customer_of_account.get(key):
             sums[customer_id] = sums.get(customer_id, ZERO) + amount
     return sums
+
+
+def _sum_both(ones: dict[str, Decimal], others: dict[str, Decimal]) -> dict[str, Decimal]:
+    return {name: ones.get(name, ZERO) + others.get(name, ZERO) for name in {*ones, *others}}
 
 
 def _with_two_decimals(quantity: Decimal) -> Decimal:

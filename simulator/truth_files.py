@@ -117,6 +117,14 @@ FILES: dict[str, tuple[str, ...]] = {
         "product_risk_level",
         "maturity_date",
     ),
+    "customer_movements": (
+        "business_date",
+        "customer_id",
+        "movement_kind",
+        "movement_amount",
+        "branch_id",
+        "main_staff_employee_id",
+    ),
     "tags": ("business_date", "customer_id", "tag_name", "first_date", "last_date", "is_current_month"),
     "outbound_calls": (
         "business_date",

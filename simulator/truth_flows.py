@@ -59,12 +59,15 @@ FLOW_CLASS = {business: name for name, businesses in _BUSINESSES_OF_CLASS.items(
 CLIENT_CLASSES = ("client_in", "client_out")
 
 
-def brought_by_account(event_log: events.EventLog, business_date: dt.date, market: Market) -> dict[AccountKey, Decimal]:
-    """What clients brought in less what they took out, in CNY; every movement is converted on its own."""
-    sums: dict[AccountKey, Decimal] = defaultdict(lambda: ZERO)
+def client_flows_by_account(
+    event_log: events.EventLog, business_date: dt.date, market: Market
+) -> dict[str, dict[AccountKey, Decimal]]:
+    """Of each of `CLIENT_CLASSES` what accounts moved, in CNY, money out negative; every movement is converted on its own."""
+    sums: dict[str, dict[AccountKey, Decimal]] = {name: defaultdict(lambda: ZERO) for name in CLIENT_CLASSES}
     for event in event_log.events_of(business_date, events.CashMoved):
-        if event.line in LINES_WITH_JOURNAL and FLOW_CLASS.get(event.business) in CLIENT_CLASSES:
-            sums[event.line, event.account_id] += market.to_cny(event.amount, event.currency_code)
+        flow_class = FLOW_CLASS.get(event.business)
+        if event.line in LINES_WITH_JOURNAL and flow_class in CLIENT_CLASSES:
+            sums[flow_class][event.line, event.account_id] += market.to_cny(event.amount, event.currency_code)
     return sums
 
 

@@ -78,6 +78,11 @@ CLAIMS = {
             "select as_of_date as business_date, customer_id, tag_name, first_date, last_date, is_current_month from mart_customer_tag",
         ),
         Claim(
+            "customer_movements",
+            ("business_date", "customer_id", "movement_kind"),
+            "select business_date, customer_id, movement_kind, movement_amount, branch_id, main_staff_employee_id from mart_customer_movement",
+        ),
+        Claim(
             "outbound_calls",
             ("business_date", "customer_id", "list_name"),
             "select as_of_date as business_date, customer_id, list_name, reason_code, purpose, priority, is_call, call_date, due_time, "

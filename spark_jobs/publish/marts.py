@@ -39,6 +39,9 @@ MARTS: dict[str, Mart] = {
             ("customer_id", "as_of_date"), ("customer_id",),
         ),
         Mart("mart_customer_tag", "as_of_date", ("customer_id", "tag_name", "as_of_date"), ("customer_id", "as_of_date")),
+        Mart(
+            "mart_customer_movement", "business_date", ("customer_id", "movement_kind", "business_date"), ("customer_id", "business_date"),
+        ),
         Mart("mart_outbound_call", "as_of_date", ("customer_id", "list_name", "as_of_date"), ("customer_id", "as_of_date")),
         Mart("mart_outbound_suppressed", "as_of_date", ("customer_id", "list_name", "as_of_date"), ("customer_id", "as_of_date")),
         Mart(

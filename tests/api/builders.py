@@ -171,6 +171,10 @@ def mart_rows(keys: Keys, shift: int = 0, day: date = DAY) -> dict[str, list[dic
             {"customer_id": person.customer_id, "as_of_date": day, "tag_name": "trades_etf", "first_date": day, "last_date": day,
              "is_current_month": True}
         )  # fmt: skip
+        rows["mart_customer_movement"].append(
+            {"business_date": day, "customer_id": person.customer_id, "movement_kind": "large_in", "movement_amount": Decimal("300000.00"),
+             "branch_id": BRANCHES[0], "region_name": "华东"}
+        )  # fmt: skip
         rows["mart_commission_customer_day"].append(
             {"business_date": day, "customer_id": person.customer_id, "business_line": "normal", "trade_count": 2,
              "turnover_amount": Decimal("10000.00"), "gross_commission_amount": Decimal("5.00"), "net_commission_amount": Decimal("3.10")}

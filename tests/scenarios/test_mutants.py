@@ -283,6 +283,14 @@ GROUPS = (
             "first_date",
         ),
         Mutant(
+            "who_was_valid_before_is_newly_valid",
+            f"{MARTS_FOLDER}/customers/mart_customer_movement.sql",
+            "when is_valid_customer and not was_valid_customer then",
+            "when is_valid_customer then",
+            "customer_movements",
+            "rows",
+        ),
+        Mutant(
             "fills_of_options_earn_no_tag",
             f"{CUSTOMERS}/int_customer_tags_by_day.sql",
             "case when business_line = 'option' then 'option_trading' end",

@@ -601,6 +601,42 @@ def test_a_removed_account_leaves_with_all_it_held(tmp_path):
     assert picked(told["customers"], "total_asset_amount") == [("0.00",), ("0.00",)]
 
 
+# ---------------------------------------------------------------- movements
+
+
+def test_movements_are_held_against_the_day_before_with_the_opening_baseline(tmp_path):
+    """Friday 9 follows Thursday 8 January; the customer of Saturday is told of on Monday 12."""
+    days = (dt.date(2026, 1, 8), dt.date(2026, 1, 9), dt.date(2026, 1, 12))
+    story = one_customer(*days)
+    for number, opened in (("2", dt.date(2026, 1, 10)), ("3", LONG_AGO), ("4", LONG_AGO)):
+        story.client(days[2] if number == "2" else days[0], "NOR", number, identity=number, open_date=opened)
+    for number in ("3", "4"):
+        story.account(days[0], "normal", f"N{number}", number=number)
+    story.cash(days[0], "normal", "N3", "10000.00", business="opening_balance")
+    story.cash(days[1], "normal", "N1", "200000.00")
+    story.cash(days[1], "normal", "N1", "100000.00")
+    story.cash(days[1], "normal", "N1", "-299999.99", business="bank_transfer_out")
+    story.fill(days[2], "N4", turnover_amount="2000.00")
+    for day in days[1:]:
+        fields = {
+            "client_kind": "person",
+            "identity_kind": "passport",
+            "identity_number": "3",
+            "identity_is_valid": True,
+        }
+        story.add(day, ev.ClientChanged, system="NOR", client_number="3", status="closed", **fields)
+    story.cash(days[2], "normal", "N1", "-300000.00", business="bank_transfer_out")
+    columns = ("business_date", "customer_id", "movement_kind", "movement_amount")
+    assert picked(story.told(tmp_path)["customer_movements"], *columns) == [
+        ("2026-01-09", "NOR-1", "large_in", "300000.00"),
+        ("2026-01-09", "NOR-3", "closed", ""),
+        ("2026-01-09", "NOR-3", "lost", ""),
+        ("2026-01-12", "NOR-1", "large_out", "300000.00"),
+        ("2026-01-12", "NOR-2", "opened", ""),
+        ("2026-01-12", "NOR-4", "newly_valid", ""),
+    ]
+
+
 # ---------------------------------------------------------------- flows and files
 
 

@@ -20,18 +20,18 @@ assets_by_day as (
         customer_id,
         business_date,
         total_asset_amount,
-        true as is_loaded
+        true as is_customer
     from customers_with_assets
     union all
     select
         customer_id,
         business_date,
         total_asset_amount,
-        false as is_loaded
+        false as is_customer
     from customer_assets
     where
         business_date >= date_sub({{ run_date('first_date') }}, 62)
-        and (business_date < {{ run_date('first_date') }} or business_date = {{ run_date('opening_date') }})
+        and business_date < (select min(customers_with_assets.business_date) from customers_with_assets)
 ),
 
 -- the frame counts trading days, not rows: a day without a row of the customer adds nothing, which is zero
@@ -39,7 +39,7 @@ summed_over_20_days as (
     select
         assets_by_day.customer_id,
         assets_by_day.business_date,
-        assets_by_day.is_loaded,
+        assets_by_day.is_customer,
         assets_by_day.total_asset_amount,
         trading_days.trading_month,
         trading_days.is_month_last_trading_day,
@@ -87,7 +87,7 @@ sums_at_date as (
         ) + 1 as month_average_days
     from summed_over_month
     where
-        is_loaded
+        is_customer
         and calendar_month = trading_month
 ),
 

@@ -1,5 +1,6 @@
 with customers as (
     select * from {{ ref('int_customers_with_assets') }}
+    where {{ is_loaded_date('business_date') }}
 ),
 
 phone_consents as (

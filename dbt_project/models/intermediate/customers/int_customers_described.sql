@@ -2,6 +2,7 @@
 
 with customers as (
     select * from {{ ref('int_customers_with_assets') }}
+    where {{ is_loaded_date('business_date') }}
 ),
 
 averages as (

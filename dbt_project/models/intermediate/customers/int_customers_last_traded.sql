@@ -6,15 +6,25 @@ trades as (
     select * from {{ ref('stg_gold__trades') }}
 ),
 
--- what was traded before the load is known from its first date on
+-- what was traded before is known from the first date on
+trades_with_known_date as (
+    select
+        trades.customer_id,
+        trades.business_date,
+        greatest(
+            trades.business_date, (select min(customers_with_assets.business_date) from customers_with_assets)
+        ) as known_date
+    from trades
+    where trades.customer_id is not null
+),
+
 trades_by_known_date as (
     select
         customer_id,
-        greatest(business_date, {{ run_date('first_date') }}) as known_date,
+        known_date,
         max(business_date) as trade_date
-    from trades
-    where customer_id is not null
-    group by customer_id, greatest(business_date, {{ run_date('first_date') }})
+    from trades_with_known_date
+    group by customer_id, known_date
 ),
 
 trades_beside_customers as (

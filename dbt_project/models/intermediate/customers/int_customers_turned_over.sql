@@ -14,7 +14,8 @@ trades_by_day as (
     from trades
     where
         customer_id is not null
-        and business_date > date_sub({{ run_date('first_date') }}, 365)
+        -- 365 days back from the trading day before the load, which no holiday keeps away for a month
+        and business_date > date_sub({{ run_date('first_date') }}, 396)
     group by customer_id, business_date
 ),
 

@@ -2,14 +2,11 @@ with customers as (
     select * from {{ ref('int_customers_described') }}
 ),
 
--- who has never traded is inactive since the account was opened, as far back as the warehouse knows
 with_days as (
     select
         *,
         datediff(as_of_date, open_date) as open_days,
-        datediff(
-            as_of_date, coalesce(last_trade_date, greatest(open_date, {{ run_date('opening_date') }}))
-        ) as inactive_days
+        {{ inactive_days('as_of_date') }} as inactive_days
     from customers
 ),
 
@@ -20,13 +17,7 @@ final as (
         {{ band_of('age_years', var('age_bands')) }} as age_band,
         -- the first that holds; what was brought in or taken out in the month is its change less its profit
         case
-            when
-                customer_status = 'closed'
-                or (
-                    inactive_days >= {{ var('lost_days') }}
-                    and total_asset_amount < {{ var('lost_below_amount') }}
-                )
-                then 'lost'
+            when {{ is_lost() }} then 'lost'
             when total_asset_amount = 0 and last_trade_date is null then 'not_funded'
             when open_days < {{ var('new_days') }} then 'new'
             when
@@ -37,8 +28,7 @@ final as (
             when open_days < {{ var('growing_days') }} then 'growing'
             else 'mature'
         end as life_cycle,
-        turnover_365d_amount >= {{ var('valid_turnover_amount') }}
-        or month_average_asset_amount >= {{ var('valid_asset_amount') }} as is_valid_customer
+        {{ is_valid_customer() }} as is_valid_customer
     from with_days
 )
 
