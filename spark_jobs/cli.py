@@ -312,11 +312,11 @@ def dictionary(
     xlsx: Annotated[Path | None, typer.Option(metavar="FILE", help="write it as a workbook instead")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """What every column of the marts means: Chinese name, unit, default, sensitivity, owner and definition."""
+    """What every column of the marts, and of what is published beside them, means: Chinese name, unit, default, sensitivity, owner and definition."""
     from spark_jobs.jobs.dictionary import export, of_mart, show
-    from spark_jobs.publish.dictionary import read_dictionary
+    from spark_jobs.publish.dictionary import read_dictionary, read_tables
 
-    found = of_mart(read_dictionary(), mart)
+    found = of_mart([*read_dictionary(), *read_tables()], mart)
     if xlsx:
         export(found, xlsx, console)
     elif as_json:
@@ -434,7 +434,7 @@ def rotate_keys() -> None:
     )
 
 
-period = typer.Typer(no_args_is_help=True, help="Months whose pay figures do not change any more: lock one, list them.")
+period = typer.Typer(no_args_is_help=True, help="Months of pay: lock one, adjust one by two people, list them.")
 app.add_typer(period, name="period")
 
 
@@ -453,9 +453,66 @@ def lock_month(
     console.print(f"{month} is locked as revision {revision} has it")
 
 
+@period.command("adjust")
+def adjust_month(
+    employee: Annotated[str, typer.Option(help="employee_id, or unassigned")],
+    branch: Annotated[str, typer.Option(help="branch_id of the employee, or unassigned")],
+    line: Annotated[str, typer.Option(help="business line: normal, credit, option, fund, advice or fund_advice")],
+    kind: Annotated[str, typer.Option(help="kind of income, such as commission")],
+    amount: Annotated[str, typer.Option(help="CNY after deductions, signed, at most two decimals")],
+    month: Annotated[str, typer.Option("--period", help="the open month it counts for, yyyy-mm")],
+    reason: Annotated[str, typer.Option(help="why; it is kept, so without anybody's data")],
+    origin: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="the day it is about, where it is one day")
+    ] = None,
+    by: Annotated[str | None, typer.Option(help="who proposes it; without it, the login name")] = None,
+) -> None:
+    """Propose an adjustment of pay; it counts once another person confirms it."""
+    from spark_jobs.jobs.adjust import Proposal, propose
+    from spark_jobs.jobs.start import start_run
+
+    who, day = by or getpass.getuser(), origin.date() if origin else None
+    proposal = Proposal(employee, branch, line, kind, amount, month, reason, who, day)
+    with start_run(load_settings(), f"adjust {month}", console) as run:
+        number = propose(run, proposal)
+    console.print(f"adjustment {number} is proposed; another person: c360 period confirm {number} --by …")
+
+
+@period.command("confirm")
+def confirm_adjustment(
+    number: Annotated[int, typer.Argument(help="as c360 period list names it")],
+    by: Annotated[str | None, typer.Option(help="who confirms it; without it, the login name")] = None,
+) -> None:
+    """Let a proposed adjustment count from the next publication on; refused for the person who proposed it."""
+    from spark_jobs.jobs.adjust import confirm
+    from spark_jobs.jobs.start import start_run
+
+    with start_run(load_settings(), f"confirm adjustment {number}", console) as run:
+        revision = confirm(run, number, by or getpass.getuser())
+    console.print(f"adjustment {number} counts; revision {revision}, the next that is published, has it")
+
+
+@period.command("what-if")
+def ask_what_if(
+    table: Annotated[
+        Path, typer.Argument(metavar="TABLE", help="CSV of bonus and transfer ratios; see docs/measures.md")
+    ],
+    month: Annotated[str, typer.Option(help="a published month, yyyy-mm")],
+    as_json: AsJson = False,
+) -> None:
+    """What every employee's month would count under another table of ratios, with ranks before and after; nothing is changed."""
+    from spark_jobs.jobs.what_if import show_what_if, what_if
+
+    found = what_if(load_settings(), table, month)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        show_what_if(found, console)
+
+
 @period.command("list")
 def list_months(as_json: AsJson = False) -> None:
-    """Locked months, and what was corrected since."""
+    """Locked months, adjustments that were proposed and confirmed, and what is published as adjusted."""
     from spark_jobs.jobs.period import read_periods, show_periods
 
     found = read_periods(load_settings())

@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     calendar_overrides: Path | None = Field(
         None, description="CSV calendar_date,is_trading_day for years the calendar lacks"
     )
+    bonus_table: Path | None = Field(
+        None, description="CSV of bonus and transfer ratios, published beside the incomes; see docs/measures.md"
+    )
     serve_pool_size: int = Field(8, ge=1, le=200, description="connections of one process to PostgreSQL")
     serve_timeout_seconds: int = Field(10, ge=1, le=600, description="longest time a request may take")
     serve_body_bytes: int = Field(65536, ge=1024, description="largest body of a request")

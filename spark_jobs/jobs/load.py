@@ -27,6 +27,7 @@ from spark_jobs.io import in_days
 from spark_jobs.ledger import DeliveryRecord
 from spark_jobs.mappings import is_number_map
 from spark_jobs.publish import duckdb_store
+from spark_jobs.publish.bonus import BonusTable, read_bonus_table
 from spark_jobs.publish.candidate import build_candidate, candidate_name, drop_candidate
 from spark_jobs.publish.dictionary import read_dictionary
 from spark_jobs.publish.marts import MARTS
@@ -63,6 +64,7 @@ def load(run: Run, days: list[date], feeds: list[str] | None = None, accept: Req
     duckdb_store.check_lake(run.lake.root)
     checks = load_checks(run.catalogue)
     read_dictionary()
+    bonus = read_bonus_table(run.settings.bonus_table)
     outcome.records, outcome.findings = take_in(run, days, feeds, accept)
     outcome.blocked = {day: feeds for day in run.ledger.days() if (feeds := run.ledger.blocking(day))}
     buildable = _until_first_blocked(run)
@@ -77,7 +79,7 @@ def load(run: Run, days: list[date], feeds: list[str] | None = None, accept: Req
     if outcome.unreconciled:
         unpublished = [day for day in unpublished if day < outcome.unreconciled[0].business_date]
     if unpublished:
-        outcome.revision = _publish(run, unpublished)
+        outcome.revision = _publish(run, unpublished, bonus)
         outcome.published = unpublished
     return outcome
 
@@ -272,7 +274,7 @@ def _stop_on_failure(run: Run, layer: str, frames: dict[str, DataFrame], finding
         )  # fmt: skip
 
 
-def _publish(run: Run, days: list[date]) -> int:
+def _publish(run: Run, days: list[date], bonus: BonusTable) -> int:
     with run.timed("dbt"):
         statements = build_candidate(run, days)
     with run.timed("gate marts"):
@@ -285,9 +287,9 @@ def _publish(run: Run, days: list[date]) -> int:
     with run.timed("publish"):
         revision = next_revision(run)
         add_revision(run, days, revision)
-        record_publication(run, days, revision)
+        record_publication(run, days, revision, bonus.digest)
         expected = expected_rows(run, days)
-        file = duckdb_store.write_revision(run.lake.root, run.settings.published, revision, expected)
+        file = duckdb_store.write_revision(run.lake.root, run.settings.published, revision, expected, bonus)
         duckdb_store.keep_statements(run.settings.published, revision, statements, candidate_name(run))
         # Both are whole before either is served: what is read all day first, the analysts' file with it.
         serving = PostgresStore.of(os.environ)

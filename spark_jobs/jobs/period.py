@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,11 @@ from rich.table import Table
 from spark_jobs.config import Settings
 from spark_jobs.context import Run
 from spark_jobs.errors import ConfigurationError
+from spark_jobs.jobs.adjust import read_decisions
 from spark_jobs.jobs.ask import plain_rows
 from spark_jobs.jobs.status import local_lake
 from spark_jobs.publish.duckdb_store import connect_delta, connect_published, in_force
-from spark_jobs.publish.periods import ADJUSTMENT, LOCKS, LOCKS_SCHEMA
+from spark_jobs.publish.periods import ADJUSTMENT, LOCKS, LOCKS_SCHEMA, as_month
 
 
 def lock_period(run: Run, period: str, reason: str, by: str) -> int:
@@ -24,7 +24,7 @@ def lock_period(run: Run, period: str, reason: str, by: str) -> int:
 
     Raises ConfigurationError C360-191 for a month that is not over, or not published as it is loaded; C360-192 for one that is locked.
     """
-    if not re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", period):
+    if as_month(period) is None:
         raise ConfigurationError("C360-191", f"{period} is no month", next_step="c360 period lock 2026-10 --reason …")
     with connect_delta() as connection:
         is_locked = any(row["period"] == period for row in _locks(connection, run.settings))
@@ -49,16 +49,17 @@ def lock_period(run: Run, period: str, reason: str, by: str) -> int:
 
 
 def read_periods(settings: Settings) -> dict[str, list[dict[str, Any]]]:
-    """The locks, and what was corrected since, by the month it counts for. Without Spark."""
+    """The locks, what people proposed and confirmed, and what is published as adjusted, by the month it counts for. Without Spark."""
     with connect_published(settings.published) as connection:
         locks = _locks(connection, settings)
+        proposed = read_decisions(connection, settings)
         adjustments = plain_rows(
             connection.execute(
-                f"select period, origin_date, revision, count(*) as row_count, sum(net_amount) as net_amount, "
+                f"select period, adjustment_source, origin_date, revision, count(*) as row_count, sum(net_amount) as net_amount, "
                 f"sum(after_deductions_amount) as after_deductions_amount from {ADJUSTMENT} group by all order by all"
             )
         )
-    return {"locks": locks, "adjustments": adjustments}
+    return {"locks": locks, "decisions": proposed, "adjustments": adjustments}
 
 
 def _locks(connection: duckdb.DuckDBPyConnection, settings: Settings) -> list[dict[str, Any]]:

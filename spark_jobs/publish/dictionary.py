@@ -42,14 +42,23 @@ class Entry:
 
 def read_dictionary(project: Path = DBT_PROJECT) -> list[Entry]:
     """Every column of the marts, in the order of their YAML. Raises ConfigurationError C360-115 that lists every fault of every column."""
+    models = [
+        model for path in sorted((project / "models" / "marts").rglob("*.yml")) for model in read_yaml(path)["models"]
+    ]
+    return _entries(models, project)
+
+
+def read_tables(project: Path = DBT_PROJECT) -> list[Entry]:
+    """Every column of what is published beside the marts, in the same words. Raises ConfigurationError C360-115."""
+    return _entries(read_yaml(Path(__file__).with_name("tables.yml"))["models"], project)
+
+
+def _entries(models: list[dict[str, Any]], project: Path) -> list[Entry]:
     texts = {
         name: " ".join(text.split())
         for path in sorted((project / "docs").glob("*.md"))
         for name, text in _BLOCK.findall(path.read_text(encoding="utf-8"))
     }
-    models = [
-        model for path in sorted((project / "models" / "marts").rglob("*.yml")) for model in read_yaml(path)["models"]
-    ]
     columns = [(model, column) for model in models for column in model["columns"]]
     faults = [
         f"{model['name']}.{column['name']} {fault}"

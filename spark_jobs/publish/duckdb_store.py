@@ -19,6 +19,7 @@ import duckdb
 
 from spark_jobs.errors import InfrastructureError
 from spark_jobs.files import replace_file
+from spark_jobs.publish.bonus import BonusTable, create_bonus_table
 from spark_jobs.publish.marts import MARTS, Mart
 from spark_jobs.publish.periods import PAY_PUBLICATION, create_periods
 
@@ -60,10 +61,13 @@ def check_lake(lake_root: str) -> None:
         )
 
 
-def write_revision(lake_root: str, published: Path, revision: int, expected: dict[str, int]) -> Path:
+def write_revision(
+    lake_root: str, published: Path, revision: int, expected: dict[str, int], bonus: BonusTable | None = None
+) -> Path:
     """Build the file of `revision` from the published marts. A crash leaves only a `.part` file no pointer names.
 
-    `expected`: rows this revision must hold of every mart. Rows and keys are checked inside the file. Raises C360-531.
+    `expected`: rows this revision must hold of every mart. Rows and keys are checked inside the file. `bonus`: the firm's ratios, if it has
+    a table of them. Raises C360-531.
     """
     check_lake(lake_root)
     root = lake_root.removeprefix("file://").removeprefix("file:")
@@ -76,6 +80,7 @@ def write_revision(lake_root: str, published: Path, revision: int, expected: dic
         in_force = f"(select business_date, max(revision) as revision from delta_scan('{root}/meta/publications') group by business_date)"
         connection.execute(f"create table publication as select * from {in_force} order by business_date")
         create_periods(connection, root)
+        create_bonus_table(connection, bonus or BonusTable())
         for mart in MARTS.values():
             newest_of_month = (
                 f"qualify as_of_date = max(as_of_date) over (partition by {mart.month})" if mart.month else ""

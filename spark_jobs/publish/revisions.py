@@ -55,12 +55,13 @@ def expected_rows(run: Run, days: list[date]) -> dict[str, int]:
     }
 
 
-def record_publication(run: Run, days: list[date], revision: int) -> None:
-    """The commit that makes the revision count."""
+def record_publication(run: Run, days: list[date], revision: int, bonus_digest: str) -> None:
+    """The commit that makes the revision count; it names the table of bonus ratios that goes with it, if there is one."""
     rows = [
         (day, revision, run.number, run.ledger.digest(day),
          json.dumps({feed: known.isoformat() if known else None for feed, known in run.ledger.stale_feeds(day).items()}))
         for day in days
     ]  # fmt: skip
     frame = run.spark.createDataFrame(rows, PUBLICATIONS_SCHEMA).coalesce(1)
-    run.lake.append(frame, "meta", "publications", {"run": run.number, "revision": revision})
+    metadata = {"run": run.number, "revision": revision, "bonus_table": bonus_digest}
+    run.lake.append(frame, "meta", "publications", metadata)

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from spark_jobs.cli import app
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.jobs.dictionary import export, of_mart
-from spark_jobs.publish.dictionary import DBT_PROJECT, HEADINGS, read_dictionary
+from spark_jobs.publish.dictionary import DBT_PROJECT, HEADINGS, read_dictionary, read_tables
 from spark_jobs.publish.marts import MARTS
 
 
@@ -75,7 +75,7 @@ def test_the_workbook_holds_what_the_dictionary_says(tmp_path):
     assert result.exit_code == 0, result.output
     rows = list(load_workbook(path).active.iter_rows(values_only=True))
     assert rows[0] == tuple(HEADINGS.values())
-    assert rows[1:] == [astuple(entry) for entry in read_dictionary()]
+    assert rows[1:] == [astuple(entry) for entry in [*read_dictionary(), *read_tables()]]
 
 
 def test_a_place_or_a_mart_that_is_not_there_is_told(tmp_path):
