@@ -15,6 +15,7 @@ from simulator.state import BrokerState, frame_of, row_keys
 KEYS: dict[str, tuple[str, ...]] = {
     "account_opening__applications": ("application_id",),
     "advice_counter__agreements": ("agreement_id",),
+    "aml_system__grades": ("client_number",),
     "bank__custody_balances": ("account_id", "currency_code"),
     "call_platform__complaints": ("complaint_id",),
     "call_platform__consents": ("consent_id",),
@@ -37,6 +38,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "normal_counter__cash_accounts": ("account_id",),
     "normal_counter__cash_balances": ("account_id", "currency_code"),
     "normal_counter__clients": ("client_number",),
+    "normal_counter__permissions": ("client_number", "permission_kind"),
     "normal_counter__positions": ("account_id", "securities_account_id", "exchange_code", "security_code"),
     "normal_counter__securities_accounts": ("securities_account_id", "exchange_code"),
     "operations__allotments": ("account_id", "exchange_code", "security_code"),
@@ -63,6 +65,7 @@ WITHOUT_NULLS = (
     "credit_counter__contracts",
     "fund_counter__navs",
     "normal_counter__cash_balances",
+    "normal_counter__permissions",
     "normal_counter__positions",
     "option_counter__contracts",
     "reference__agreed_rates",
@@ -113,6 +116,8 @@ def expected_situations() -> set[str]:
     expected |= {f"margin tier: {tier}" for tier in TIERS}
     expected |= {f"repurchase: {kind}" for kind in REPURCHASES}
     expected |= {f"advice fee: {kind}" for kind in ADVICE_FEES}
+    expected |= {f"aml grade: {grade}" for grade in CODES["aml_grade"]}
+    expected |= {f"permission: {kind}" for kind in CODES["permission_kind"]}
     expected |= {f"application: {status}" for status in CODES["application_status"]}
     expected |= {f"identity: {kind}" for kind in CODES["identity_kind"]}
     expected |= {"identity: invalid check digit", "identity: 15 digits"}
@@ -217,6 +222,8 @@ def _standing(day: EndOfDay, rows: dict[str, pd.DataFrame]) -> Counter[str]:
     counts.update("option side: " + positions["position_side"])
     counts["option position: deleted"] += int((positions["quantity"] == 0).sum())
     counts.update("repurchase: " + day.state["repurchase_contracts"]["contract_kind"])
+    counts.update("aml grade: " + day.state["aml_grades"]["aml_grade"])
+    counts.update("permission: " + day.state["permissions"]["permission_kind"])
     counts.update("application: " + day.state["applications"]["application_status"])
     counts["overdraft"] += int((day.state["cash"]["amount"] < 0).sum())
     numbers = set(clients.loc[clients["system"] == "NOR", "client_number"])

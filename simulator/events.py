@@ -702,6 +702,32 @@ class ApplicationRemoved(NamedTuple):
     application_id: str
 
 
+class AmlGradeSet(NamedTuple):
+    """How the money-laundering check grades a client of the normal counter. aml_grade: low | medium | high."""
+
+    client_number: str
+    aml_grade: str
+    graded_date: dt.date
+    review_date: dt.date | None
+
+
+class AmlGradeRemoved(NamedTuple):
+    client_number: str
+
+
+class PermissionSet(NamedTuple):
+    """What a client of the normal counter may trade. permission_kind: chinext | star_market | bse | hk_connect | option | margin."""
+
+    client_number: str
+    permission_kind: str
+    opened_date: dt.date
+
+
+class PermissionRemoved(NamedTuple):
+    client_number: str
+    permission_kind: str
+
+
 EVENT_ORDER: tuple[type, ...] = (
     BranchSet,
     BranchRemoved,
@@ -752,6 +778,10 @@ EVENT_ORDER: tuple[type, ...] = (
     ComplaintRemoved,
     ApplicationSet,
     ApplicationRemoved,
+    AmlGradeSet,
+    AmlGradeRemoved,
+    PermissionSet,
+    PermissionRemoved,
     SecuritiesAccountRemoved,
     AccountRemoved,
     ClientRemoved,

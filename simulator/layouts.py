@@ -72,6 +72,15 @@ CODES: dict[str, dict[str, str]] = {
     "call_direction": {"out": "1", "in": "2"},
     "call_result": {"reached": "1", "no_answer": "2", "refused": "3"},
     "complaint_status": {"open": "0", "settled": "1"},
+    "aml_grade": {"low": "1", "medium": "2", "high": "3"},
+    "permission_kind": {
+        "chinext": "1",
+        "star_market": "2",
+        "bse": "3",
+        "hk_connect": "4",
+        "option": "5",
+        "margin": "6",
+    },
     "application_step": {
         "phone_verified": "1",
         "identity_uploaded": "2",
@@ -569,6 +578,20 @@ _SPECIFICATIONS: dict[str, tuple[str, str, str, str, str]] = {
         _STATE_FEED,
         "complaints_{date}.txt",
         "complaint_id client_number complaint_status:complaint_status opened_date:date closed_date:date",
+        "",
+    ),
+    "normal_counter__permissions": (
+        "delimited",
+        _STATE_FEED,
+        "normal_permissions_{date}.txt",
+        "client_number permission_kind:permission_kind opened_date:date",
+        "",
+    ),
+    "aml_system__grades": (
+        "delimited",
+        _STATE_FEED,
+        "aml_grades_{date}.txt",
+        "client_number aml_grade:aml_grade graded_date:date review_date:date",
         "",
     ),
     "account_opening__applications": (

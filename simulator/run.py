@@ -15,6 +15,7 @@ from simulator import (
     activity_opening,
     activity_option,
     activity_repurchase,
+    activity_standing,
     housekeeping,
     migration,
 )
@@ -91,6 +92,7 @@ def _open(day: Day, cast: Cast, ordinary: int) -> None:
     activity_advice.open_agreements(day)
     activity_contact.open_contacts(day)
     activity_opening.open_applications(day)
+    activity_standing.open_standing(day)
 
 
 def _live(day: Day, cast: Cast, customers: int) -> None:
@@ -119,3 +121,4 @@ def _live(day: Day, cast: Cast, customers: int) -> None:
     activity_option.settle_margins(day)
     activity_option.trade_options(day)
     activity_contact.keep_contacts(day)
+    activity_standing.keep_standing(day)

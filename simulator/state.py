@@ -38,6 +38,8 @@ ABSOLUTE_TABLES: dict[str, tuple[tuple[type, ...], type | None, tuple[str, ...]]
     "allotments": ((ev.AllotmentSet,), ev.AllotmentRemoved, ("account_id", "exchange_code", "security_code")),
     "consents": ((ev.ConsentSet,), ev.ConsentRemoved, ("consent_id",)),
     "complaints": ((ev.ComplaintSet,), ev.ComplaintRemoved, ("complaint_id",)),
+    "aml_grades": ((ev.AmlGradeSet,), ev.AmlGradeRemoved, ("client_number",)),
+    "permissions": ((ev.PermissionSet,), ev.PermissionRemoved, ("client_number", "permission_kind")),
     "applications": ((ev.ApplicationSet,), ev.ApplicationRemoved, ("application_id",)),
 }
 

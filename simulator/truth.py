@@ -38,6 +38,7 @@ from simulator.truth_money import CENT, ZERO
 from simulator.truth_movements import RunningMovements
 from simulator.truth_performance import PerformanceMonths, customer_rows
 from simulator.truth_service import CustomerDay, Risks, Standing, age_cells, list_rows, stand, sum_holdings, sum_offers
+from simulator.truth_standing import StandingBook
 from simulator.truth_state import AccountKey, BrokerState
 from simulator.truth_tags import RunningTags
 
@@ -67,6 +68,7 @@ class _TruthRun:
         self._performance = PerformanceMonths()
         self._contacts = ContactBook()
         self._applications = ApplicationBook()
+        self._grades_and_permissions = StandingBook()
         self._charges = ChargeBook()
         self._tags = RunningTags()
         self._movements = RunningMovements()
@@ -106,6 +108,7 @@ class _TruthRun:
         self._profits.add_day(business_date, net_assets, _sum_both(*flows.values()))
         self._contacts.apply(self._log, business_date)
         self._applications.apply(self._log, business_date)
+        self._grades_and_permissions.apply(self._log, business_date)
         self._charges.apply(self._log, business_date)
         if previous_date:
             self._note_last_trades(business_date, customers, fees)
@@ -182,6 +185,7 @@ class _TruthRun:
         for key, customer_id in customers.customer_of_account.items():
             accounts_of_customer.setdefault(customer_id, []).append(key)
         contacts = self._contacts.contacts(customers)
+        grades_and_permissions = self._grades_and_permissions.standings(customers)
         days, month_averages = [], []
         for customer_id, profile in sorted(customers.profiles.items()):
             accounts = accounts_of_customer.get(customer_id, [])
@@ -197,7 +201,7 @@ class _TruthRun:
             contact = contacts[customer_id]
             row = (
                 business_date, customer_id, *profile.cells(), *age_cells(profile.birth_date, business_date), last_trade_date,
-                *turnover, *profits, asset_band(of_month.amount), *worst, *advice, *held, *offers, *contact, *standing, *assets.cells(), *of_20_days,
+                *turnover, *profits, asset_band(of_month.amount), *worst, *advice, *held, *offers, *contact, *grades_and_permissions[customer_id], *standing, *assets.cells(), *of_20_days,
                 *of_month,
             )  # fmt: skip
             self._files.add("customers", [row])

@@ -14,6 +14,8 @@
     'phone_consents',
     'calls',
     'open_complaints',
+    'aml_grades',
+    'permissions',
     'applications',
     'trades',
     'fund_confirmations',

@@ -53,7 +53,8 @@ TOTALS = (
 )  # fmt: skip
 RISK = (
     "risk_level", "risk_test_expiry_date", "identity_expiry_date", "margin_tier", "minimum_maintenance_ratio",
-    "maximum_option_risk_degree", "guarantee_tier", "minimum_guarantee_ratio", "mismatched_holding_count",
+    "maximum_option_risk_degree", "guarantee_tier", "minimum_guarantee_ratio", "mismatched_holding_count", "permissions", "aml_grade",
+    "aml_review_date",
 )  # fmt: skip
 OPEN_ITEMS = (
     "ipo_payment_due_date", "ipo_unpaid_amount", "ipo_short_amount", "next_option_expiry_date", "next_product_maturity_date", "next_repurchase_date",

@@ -66,6 +66,8 @@ def written(column: str, value: Any, words: Words) -> str:
         return value.isoformat()
     if isinstance(value, int):
         return f"{value:,}"
+    if column == "permissions":
+        return words.word("comma").join(words.code(column, part) for part in value.split(", "))
     return words.code(column, value)
 
 

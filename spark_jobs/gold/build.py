@@ -9,7 +9,18 @@ from decimal import Decimal
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.gold import advice, allotments, applications, assets, charges, contacts, customers, repurchases, trades
+from spark_jobs.gold import (
+    advice,
+    allotments,
+    applications,
+    assets,
+    charges,
+    contacts,
+    customers,
+    repurchases,
+    standing,
+    trades,
+)
 from spark_jobs.gold.money import build_rates
 from spark_jobs.gold.tables import conform
 from spark_jobs.silver.members import build_sightings
@@ -122,6 +133,8 @@ def build_gold(
         ),
         "phone_consents": contacts.build_phone_consents(silver("call_platform__consents")),
         "calls": contacts.build_calls(silver("call_platform__calls")),
+        "aml_grades": standing.build_aml_grades(silver("aml_system__grades"), present),
+        "permissions": standing.build_permissions(silver("normal_counter__permissions"), present),
         "applications": applications.build_applications(silver("account_opening__applications"), present),
         "open_complaints": contacts.build_open_complaints(silver("call_platform__complaints"), present),
         "order_charges": charges.build_order_charges(

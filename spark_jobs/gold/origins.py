@@ -45,6 +45,8 @@ FEEDS: dict[str, tuple[str, ...]] = {
     "phone_consents": ("call_platform__consents",),
     "calls": ("call_platform__calls",),
     "open_complaints": ("call_platform__complaints",),
+    "aml_grades": ("aml_system__grades",),
+    "permissions": ("normal_counter__permissions",),
     "applications": ("account_opening__applications",),
     "freshness": (),
 }

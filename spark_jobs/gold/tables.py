@@ -216,6 +216,18 @@ TABLES: dict[str, GoldTable] = {
             "customer_id string, business_date date, open_complaint_count int, first_opened_date date",
         ),
         GoldTable(
+            "aml_grades",
+            "customer with a grade and business date",
+            ("customer_id", "business_date"),
+            "customer_id string, business_date date, aml_grade string, aml_graded_date date, aml_review_date date",
+        ),
+        GoldTable(
+            "permissions",
+            "customer, permission and business date",
+            ("customer_id", "permission_kind", "business_date"),
+            "customer_id string, permission_kind string, business_date date, opened_date date",
+        ),
+        GoldTable(
             "applications",
             "application for an account and business date",
             ("application_id", "business_date"),

@@ -17,6 +17,7 @@ from serving.pages.rendering import reason_parts, written
 from serving.pages.texts import Words, texts
 from serving.problems import ServingError
 from spark_jobs.config import PROJECT
+from spark_jobs.contracts import load_catalogue
 from spark_jobs.publish.dictionary import read_dictionary
 from tests.api.builders import DAY
 
@@ -58,7 +59,20 @@ def test_every_list_tag_word_and_result_has_a_name() -> None:
     tags = set(re.findall(r"(?:then|else) '(\w+)'|'(\w+)' as tag_name", TAGS.read_text(encoding="utf-8")))
     assert len(lists) >= 13 and lists <= set(codes["list_name"])
     assert len(tags) >= 16 and {one or other for one, other in tags} <= set(codes["tag_name"])
+    catalogue = load_catalogue()
+    for shown, feed, column in (
+        ("permissions", "normal_counter__permissions", "permission_kind"),
+        ("aml_grade", "aml_system__grades", "aml_grade"),
+        ("application_step", "account_opening__applications", "application_step"),
+        ("application_status", "account_opening__applications", "application_status"),
+    ):
+        (found,) = (one for one in catalogue[feed].columns if one.name == column)
+        assert set(found.codes.values()) <= set(codes[shown]), shown
     assert set(WORDS) == set(codes["word"]) and set(RESULTS) == set(codes["result"])
+
+
+def test_permissions_are_written_one_by_one() -> None:
+    assert written("permissions", "bse, star_market", Words("zh")) == "北交所、科创板"
 
 
 def test_every_error_of_the_service_has_a_text() -> None:

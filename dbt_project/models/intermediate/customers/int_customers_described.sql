@@ -45,6 +45,14 @@ allotments as (
     select * from {{ ref('int_allotments_summed_to_customer') }}
 ),
 
+aml_grades as (
+    select * from {{ ref('stg_gold__aml_grades') }}
+),
+
+permissions as (
+    select * from {{ ref('int_permissions_listed_by_customer') }}
+),
+
 contacts as (
     select * from {{ ref('int_customers_contacted') }}
 ),
@@ -120,6 +128,9 @@ final as (
         customers.risk_test_expiry_date,
         datediff(customers.risk_test_expiry_date, customers.business_date) as risk_test_expiry_days,
         customers.risk_test_expiry_date < customers.business_date as is_risk_test_expired,
+        aml_grades.aml_grade,
+        aml_grades.aml_review_date,
+        permissions.permissions,
         customers.identity_expiry_date,
         datediff(customers.identity_expiry_date, customers.business_date) as identity_expiry_days,
         risks.minimum_maintenance_ratio,
@@ -200,6 +211,14 @@ final as (
         on
             customers.customer_id = allotments.customer_id
             and customers.business_date = allotments.business_date
+    left join aml_grades
+        on
+            customers.customer_id = aml_grades.customer_id
+            and customers.business_date = aml_grades.business_date
+    left join permissions
+        on
+            customers.customer_id = permissions.customer_id
+            and customers.business_date = permissions.business_date
     left join contacts
         on
             customers.customer_id = contacts.customer_id

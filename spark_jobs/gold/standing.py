@@ -1,0 +1,42 @@
+"""How the money-laundering check grades customers, and what they may trade beyond common shares."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from spark_jobs.gold.tables import conform
+
+# From the least to the worst. A code the contract does not know is worse than all: nobody has said that it is harmless.
+GRADES = ("low", "medium", "high")
+
+
+def build_aml_grades(grades: DataFrame, present: DataFrame) -> DataFrame:
+    """Customers with a grade: the worst of their client numbers delivered that day, the last grading and the earliest review."""
+    place = F.array_position(F.array(*map(F.lit, GRADES)), F.col("aml_grade"))
+    rank = F.when(place == 0, len(GRADES) + 1).otherwise(place)
+    worst = F.max_by("aml_grade", F.struct(rank, "aml_grade"))
+    counted = (
+        grades.join(_clients(present), on=["business_date", "client_number"], how="inner")
+        .groupBy("customer_id", "business_date")
+        .agg(
+            worst.alias("aml_grade"),
+            F.max("graded_date").alias("aml_graded_date"),
+            F.min("review_date").alias("aml_review_date"),
+        )
+    )
+    return conform(counted, "aml_grades")
+
+
+def build_permissions(permissions: DataFrame, present: DataFrame) -> DataFrame:
+    """Permissions of customers, each once, open since the first of their client numbers had it."""
+    opened = (
+        permissions.join(_clients(present), on=["business_date", "client_number"], how="inner")
+        .groupBy("customer_id", "permission_kind", "business_date")
+        .agg(F.min("opened_date").alias("opened_date"))
+    )
+    return conform(opened, "permissions")
+
+
+def _clients(present: DataFrame) -> DataFrame:
+    return present.where("system_code = 'NOR'").select("business_date", "client_number", "customer_id")
