@@ -66,6 +66,10 @@ MARTS: dict[str, Mart] = {
             ("employee_id", "performance_month"), month="performance_month", is_pay=True,
         ),
         Mart(
+            "mart_performance_branch_month", "as_of_date", ("unit_level", "unit_id", "performance_month"),
+            ("unit_level", "unit_id", "performance_month"), month="performance_month", is_pay=True,
+        ),
+        Mart(
             "mart_charge_check", "business_date", ("business_line", "account_id", "order_id", "business_date"),
             ("customer_id", "business_date"),
         ),

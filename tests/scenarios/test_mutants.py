@@ -291,6 +291,14 @@ GROUPS = (
             "rows",
         ),
         Mutant(
+            "every_customer_is_covered",
+            f"{MARTS_FOLDER}/performance/mart_performance_branch_month.sql",
+            "count_if(main_staff_employee_id is not null)",
+            "count(*)",
+            "performance_branch_month",
+            "covered_customer_count",
+        ),
+        Mutant(
             "fills_of_options_earn_no_tag",
             f"{CUSTOMERS}/int_customer_tags_by_day.sql",
             "case when business_line = 'option' then 'option_trading' end",
