@@ -36,6 +36,7 @@ from simulator.truth_market import Market, read_market
 from simulator.truth_money import CENT, ZERO
 from simulator.truth_movements import RunningMovements
 from simulator.truth_performance import PerformanceMonths, Served, customer_rows
+from simulator.truth_products import product_rows
 from simulator.truth_service import CustomerDay, Risks, Standing, age_cells, list_rows, stand, sum_holdings, sum_offers
 from simulator.truth_state import AccountKey, BrokerState
 from simulator.truth_tags import RunningTags
@@ -123,6 +124,8 @@ class _TruthRun:
             self._files.add("income_attribution", shares)
             self._files.add("income_employee_day", of_employees)
             self._files.add("income_branch_day", of_branches)
+            products = product_rows(self._log, business_date, market, state, incomes)
+            self._files.add("income_product_day", products)
             self._files.add("charge_check", self._charges.rows(self._log, business_date, customers))
             self._advice_fees.add_day(self._log, business_date, customers)
             risks = self._account_risks(market, assets)

@@ -187,6 +187,14 @@ FILES: dict[str, tuple[str, ...]] = {
         *INCOME_COLUMNS,
         "account_branch_net_amount",
     ),
+    "income_product_day": (
+        "business_date",
+        "branch_id",
+        "product_kind",
+        "turnover_amount",
+        "gross_amount",
+        "net_amount",
+    ),
     "performance_employee_month": (
         "performance_month",
         "employee_id",

@@ -131,6 +131,11 @@ CLAIMS = {
             "from mart_income_branch_day",
         ),
         Claim(
+            "income_product_day",
+            ("business_date", "branch_id", "product_kind"),
+            "select business_date, branch_id, product_kind, turnover_amount, gross_amount, net_amount from mart_income_product_day",
+        ),
+        Claim(
             "performance_employee_month",
             ("performance_month", "employee_id"),
             "select performance_month, employee_id, branch_id, turnover_amount, gross_amount, net_amount, commission_net_amount, "

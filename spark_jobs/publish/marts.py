@@ -62,6 +62,10 @@ MARTS: dict[str, Mart] = {
             ("branch_id", "business_date"), is_pay=True,
         ),
         Mart(
+            "mart_income_product_day", "business_date", ("branch_id", "product_kind", "business_date"), ("branch_id", "business_date"),
+            is_pay=True,
+        ),
+        Mart(
             "mart_performance_employee_month", "as_of_date", ("employee_id", "performance_month"),
             ("employee_id", "performance_month"), month="performance_month", is_pay=True,
         ),
