@@ -36,7 +36,8 @@ from simulator.truth_income import RunningAdviceFees, incomes_by_account, sum_ag
 from simulator.truth_market import Market, read_market
 from simulator.truth_money import CENT, ZERO
 from simulator.truth_movements import RunningMovements
-from simulator.truth_performance import PerformanceMonths, customer_rows
+from simulator.truth_performance import PerformanceMonths, Served, customer_rows
+from simulator.truth_products import product_rows
 from simulator.truth_service import CustomerDay, Risks, Standing, age_cells, list_rows, stand, sum_holdings, sum_offers
 from simulator.truth_standing import StandingBook
 from simulator.truth_state import AccountKey, BrokerState
@@ -83,6 +84,7 @@ class _TruthRun:
         self._files.add("commission_employee_month", self._months.employee_rows())
         self._files.add("commission_branch_month", self._months.branch_rows())
         self._files.add("performance_employee_month", self._performance.month_rows())
+        self._files.add("performance_branch_month", self._performance.unit_rows())
 
     def _do_day(self, business_date: dt.date, previous_date: dt.date | None) -> None:
         state = self._state
@@ -128,6 +130,8 @@ class _TruthRun:
             self._files.add("income_attribution", shares)
             self._files.add("income_employee_day", of_employees)
             self._files.add("income_branch_day", of_branches)
+            products = product_rows(self._log, business_date, market, state, incomes)
+            self._files.add("income_product_day", products)
             self._files.add("charge_check", self._charges.rows(self._log, business_date, customers))
             self._advice_fees.add_day(self._log, business_date, customers)
             risks = self._account_risks(market, assets)
@@ -186,7 +190,7 @@ class _TruthRun:
             accounts_of_customer.setdefault(customer_id, []).append(key)
         contacts = self._contacts.contacts(customers)
         grades_and_permissions = self._grades_and_permissions.standings(customers)
-        days, month_averages = [], []
+        days, served = [], []
         for customer_id, profile in sorted(customers.profiles.items()):
             accounts = accounts_of_customer.get(customer_id, [])
             held_by_account = [(key[0], holding) for key in accounts for holding in holdings[key]]
@@ -205,7 +209,6 @@ class _TruthRun:
                 *of_month,
             )  # fmt: skip
             self._files.add("customers", [row])
-            month_averages.append(of_month.amount)
             days.append(
                 CustomerDay(
                     business_date,
@@ -220,7 +223,8 @@ class _TruthRun:
                     standing,
                 )
             )
-        self._performance.close_day(business_date, self._state, zip(days, month_averages, strict=True))
+            served.append(Served(days[-1], of_month.amount, self._profits.brought_in_month(customer_id)))
+        self._performance.close_day(business_date, self._state, served)
         calls, suppressed = list_rows(days)
         self._files.add("outbound_calls", calls)
         self._files.add("outbound_suppressed", suppressed)

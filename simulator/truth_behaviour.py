@@ -101,3 +101,7 @@ class RunningProfits:
             return change(base) - (self._now.brought.get(customer_id, ZERO) - base.brought.get(customer_id, ZERO))
 
         return Profits(profit(self._day), profit(self._month), profit(self._year), change(self._month))
+
+    def brought_in_month(self, customer_id: str) -> Decimal:
+        """Money in less money out since the base of the month."""
+        return self._now.brought.get(customer_id, ZERO) - self._month.brought.get(customer_id, ZERO)

@@ -36,14 +36,14 @@ def fees_by_account(event_log: events.EventLog, business_date: dt.date, market: 
     sums: dict[AccountKey, Fees] = {}
     for fill in event_log.events_of(business_date, events.TradeFilled):
         key = (fill.line, fill.account_id)
-        sums[key] = sums.get(key, Fees()).plus(_fees_of_trade(fill, market))
+        sums[key] = sums.get(key, Fees()).plus(fees_of_trade(fill, market))
     for fill in event_log.events_of(business_date, events.OptionTradeFilled):
         key = ("option", fill.account_id)
-        sums[key] = sums.get(key, Fees()).plus(_fees_of_option_trade(fill, market))
+        sums[key] = sums.get(key, Fees()).plus(fees_of_option_trade(fill, market))
     return sums
 
 
-def _fees_of_trade(fill: events.TradeFilled, market: Market) -> Fees:
+def fees_of_trade(fill: events.TradeFilled, market: Market) -> Fees:
     """Each component is converted on its own, then added. Stamp duty is on neither side of net commission."""
 
     def cny(amount: Decimal) -> Decimal:
@@ -72,7 +72,7 @@ def _fees_of_trade(fill: events.TradeFilled, market: Market) -> Fees:
     )
 
 
-def _fees_of_option_trade(fill: events.OptionTradeFilled, market: Market) -> Fees:
+def fees_of_option_trade(fill: events.OptionTradeFilled, market: Market) -> Fees:
     commission = market.to_cny(fill.commission_amount, fill.currency_code)
     handling_fee = market.to_cny(fill.exchange_handling_fee_amount, fill.currency_code)
     settlement_fee = market.to_cny(fill.exchange_settlement_fee_amount, fill.currency_code)

@@ -64,6 +64,14 @@ def customer_rows(
     return ((business_date, *key, *income.cells()) for key, income in sorted(sums.items()))
 
 
+class Served(NamedTuple):
+    """A customer of the last day with what else counts of its month. brought: money in less money out."""
+
+    day: CustomerDay
+    month_average: Decimal
+    brought: Decimal
+
+
 class PerformanceMonths:
     """What each employee and branch earned on a day, and each employee in the month so far."""
 
@@ -72,6 +80,7 @@ class PerformanceMonths:
         self._of_employee: dict[str, dict[str, Income]] = {}
         self._branches: dict[str, str] = {}
         self._last_rows: dict[str, list[tuple]] = {}
+        self._last_unit_rows: dict[str, list[tuple]] = {}
 
     def add_day(
         self,
@@ -115,13 +124,13 @@ class PerformanceMonths:
         kinds[kind] = kinds.get(kind, Income()).plus(share)
         self._branches[employee_id] = branch_id
 
-    def close_day(
-        self, business_date: dt.date, state: BrokerState, days: Iterable[tuple[CustomerDay, Decimal]]
-    ) -> None:
-        """Keep the month so far with the customers of its last day. days: with each customer's month-average assets."""
-        served: dict[str, list[tuple[CustomerDay, Decimal]]] = defaultdict(list)
-        for day, month_average in days:
-            served[day.profile.main_staff_employee_id or UNASSIGNED].append((day, month_average))
+    def close_day(self, business_date: dt.date, state: BrokerState, customers: Iterable[Served]) -> None:
+        """Keep the month so far with the customers of its last day."""
+        served: dict[str, list[Served]] = defaultdict(list)
+        of_branch: dict[str, list[Served]] = defaultdict(list)
+        for customer in customers:
+            served[customer.day.profile.main_staff_employee_id or UNASSIGNED].append(customer)
+            of_branch[customer.day.profile.branch_id or UNASSIGNED].append(customer)
         known = {
             employee_id: state.employee_branches.get(employee_id) or self._branches.get(employee_id) or UNASSIGNED
             for employee_id in {*self._of_employee, *served}
@@ -142,10 +151,21 @@ class PerformanceMonths:
                  *_served_cells(business_date, served[employee_id]))
             )  # fmt: skip
         self._last_rows[self._month] = rows
+        kinds_of_branch: dict[str, list[dict[str, Income]]] = defaultdict(list)
+        for employee_id, branch_id in known.items():
+            kinds_of_branch[branch_id].append(self._of_employee.get(employee_id, {}))
+        self._last_unit_rows[self._month] = [
+            (self._month, *key, *_unit_cells(business_date, *unit))
+            for key, unit in sorted(_units(state.branch_regions, kinds_of_branch, of_branch).items())
+        ]
 
     def month_rows(self) -> list[tuple]:
         """Every month as it stood on its last day."""
         return [row for _, rows in sorted(self._last_rows.items()) for row in rows]
+
+    def unit_rows(self) -> list[tuple]:
+        """The same of branches, regions and the firm."""
+        return [row for _, rows in sorted(self._last_unit_rows.items()) for row in rows]
 
 
 def _shares(income: Income, ratios: list[tuple[str, Decimal]]) -> Iterator[tuple[str, Decimal, Income]]:
@@ -170,13 +190,38 @@ def _rank(amount: Decimal, among: Iterable[Decimal]) -> int:
     return 1 + sum(other > amount for other in among)
 
 
-def _served_cells(business_date: dt.date, served: list[tuple[CustomerDay, Decimal]]) -> tuple:
+def _units(
+    regions: dict[str, str], kinds_of_branch: dict[str, list[dict[str, Income]]], of_branch: dict[str, list[Served]]
+) -> dict[tuple[str, str], tuple[list[dict[str, Income]], list[Served]]]:
+    """(level, unit) → what was earned there by kind, employee by employee, and whose customers are there."""
+    units: dict[tuple[str, str], tuple[list[dict[str, Income]], list[Served]]] = defaultdict(lambda: ([], []))
+    for branch_id in {*kinds_of_branch, *of_branch}:
+        for key in (("branch", branch_id), ("region", regions.get(branch_id, UNASSIGNED)), ("firm", "firm")):
+            earned, customers = units[key]
+            earned.extend(kinds_of_branch.get(branch_id, ()))
+            customers.extend(of_branch.get(branch_id, ()))
+    return units
+
+
+def _unit_cells(business_date: dt.date, earned: list[dict[str, Income]], customers: list[Served]) -> tuple:
+    kinds: dict[str, Income] = defaultdict(Income)
+    for one in earned:
+        for kind, income in one.items():
+            kinds[kind] = kinds[kind].plus(income)
+    total, by_kind = _sum_kinds(kinds)
+    covered = sum(customer.day.profile.main_staff_employee_id is not None for customer in customers)
+    counts = _served_cells(business_date, customers)
+    return (*total[:3], *by_kind, *total[3:], total.after_deductions, *counts[:4], covered, *counts[4:])
+
+
+def _served_cells(business_date: dt.date, served: list[Served]) -> tuple:
     month = (business_date.year, business_date.month)
     return (
         len(served),
-        sum((day.profile.open_date.year, day.profile.open_date.month) == month for day, _ in served),
-        sum(day.standing.is_valid_customer for day, _ in served),
-        sum(day.standing.life_cycle == "lost" for day, _ in served),
-        sum((day.assets.total for day, _ in served), ZERO),
-        sum((month_average for _, month_average in served), ZERO),
+        sum((day.profile.open_date.year, day.profile.open_date.month) == month for day, *_ in served),
+        sum(day.standing.is_valid_customer for day, *_ in served),
+        sum(day.standing.life_cycle == "lost" for day, *_ in served),
+        sum((day.assets.total for day, *_ in served), ZERO),
+        sum((customer.month_average for customer in served), ZERO),
+        sum((customer.brought for customer in served), ZERO),
     )

@@ -23,6 +23,7 @@ class BrokerState:
     """
 
     def __init__(self) -> None:
+        self.branch_regions: dict[str, str] = {}
         self.employee_branches: dict[str, str] = {}
         self.clients: dict[tuple[str, str], events.ClientOpened | events.ClientChanged] = {}
         self.accounts: dict[AccountKey, events.AccountOpened | events.AccountChanged] = {}
@@ -43,6 +44,8 @@ class BrokerState:
         self._account_of_repurchase: dict[str, AccountKey] = {}
         # In the order of EVENT_ORDER: what replaces comes after what it replaces, accounts and clients leave last.
         self._folds = {
+            events.BranchSet: self._set_branch,
+            events.BranchRemoved: lambda event: self.branch_regions.pop(event.branch_id, None),
             events.EmployeeSet: self._set_employee,
             events.EmployeeRemoved: lambda event: self.employee_branches.pop(event.employee_id, None),
             events.ClientOpened: self._set_client,
@@ -108,6 +111,9 @@ class BrokerState:
                     f"Truth: on {business_date} {len(strangers)} accounts have a balance but are not delivered, "
                     f"first {min(strangers)}. Open the account first, or move nothing after AccountRemoved."
                 )
+
+    def _set_branch(self, event: events.BranchSet) -> None:
+        self.branch_regions[event.branch_id] = event.region_name
 
     def _set_employee(self, event: events.EmployeeSet) -> None:
         self.employee_branches[event.employee_id] = event.branch_id

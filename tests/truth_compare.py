@@ -138,12 +138,26 @@ CLAIMS = {
             "from mart_income_branch_day",
         ),
         Claim(
+            "income_product_day",
+            ("business_date", "branch_id", "product_kind"),
+            "select business_date, branch_id, product_kind, turnover_amount, gross_amount, net_amount from mart_income_product_day",
+        ),
+        Claim(
             "performance_employee_month",
             ("performance_month", "employee_id"),
             "select performance_month, employee_id, branch_id, turnover_amount, gross_amount, net_amount, commission_net_amount, "
             "interest_net_amount, product_net_amount, advice_net_amount, vat_amount, protection_fund_amount, funding_cost_amount, "
             "after_deductions_amount, branch_rank, firm_rank, customer_count, new_customer_count, valid_customer_count, "
-            "lost_customer_count, customer_asset_amount, month_average_asset_amount from mart_performance_employee_month",
+            "lost_customer_count, customer_asset_amount, month_average_asset_amount, net_inflow_amount from mart_performance_employee_month",
+        ),
+        Claim(
+            "performance_branch_month",
+            ("performance_month", "unit_level", "unit_id"),
+            "select performance_month, unit_level, unit_id, turnover_amount, gross_amount, net_amount, commission_net_amount, "
+            "interest_net_amount, product_net_amount, advice_net_amount, vat_amount, protection_fund_amount, funding_cost_amount, "
+            "after_deductions_amount, customer_count, new_customer_count, valid_customer_count, lost_customer_count, "
+            "covered_customer_count, customer_asset_amount, month_average_asset_amount, net_inflow_amount "
+            "from mart_performance_branch_month",
         ),
         Claim(
             "charge_check",

@@ -65,8 +65,16 @@ MARTS: dict[str, Mart] = {
             ("branch_id", "business_date"), is_pay=True,
         ),
         Mart(
+            "mart_income_product_day", "business_date", ("branch_id", "product_kind", "business_date"), ("branch_id", "business_date"),
+            is_pay=True,
+        ),
+        Mart(
             "mart_performance_employee_month", "as_of_date", ("employee_id", "performance_month"),
             ("employee_id", "performance_month"), month="performance_month", is_pay=True,
+        ),
+        Mart(
+            "mart_performance_branch_month", "as_of_date", ("unit_level", "unit_id", "performance_month"),
+            ("unit_level", "unit_id", "performance_month"), month="performance_month", is_pay=True,
         ),
         Mart(
             "mart_charge_check", "business_date", ("business_line", "account_id", "order_id", "business_date"),

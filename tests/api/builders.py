@@ -224,6 +224,14 @@ def mart_rows(keys: Keys, shift: int = 0, day: date = DAY) -> dict[str, list[dic
             {"commission_month": month, "as_of_date": day, "branch_id": branch, "branch_name": f"营业部{branch}",
              "net_commission_amount": Decimal("37.20"), "account_branch_net_commission_amount": Decimal("37.20")}
         )  # fmt: skip
+        rows["mart_income_product_day"].append(
+            {"business_date": day, "branch_id": branch, "region_name": "华东", "product_kind": "stock", "gross_amount": Decimal("60.00"),
+             "net_amount": Decimal("37.20")}
+        )  # fmt: skip
+        rows["mart_performance_branch_month"].append(
+            {"performance_month": month, "as_of_date": day, "unit_level": "branch", "unit_id": branch, "unit_name": f"营业部{branch}",
+             "net_amount": Decimal("76.80"), "customer_count": 10, "covered_customer_count": 9}
+        )  # fmt: skip
         rows["mart_income_branch_day"].append(
             {"business_date": day, "branch_id": branch, "region_name": "华东", "business_line": "normal", "income_kind": "commission",
              "gross_amount": Decimal("60.00"), "net_amount": Decimal("37.20"), "account_branch_net_amount": Decimal("37.20")}

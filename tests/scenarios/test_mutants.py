@@ -127,8 +127,16 @@ GROUPS = (
             "advice_agreement_count",
         ),
         Mutant(
+            "reverse_repo_is_told_as_a_bond",
+            f"{MARTS_FOLDER}/incomes/mart_income_product_day.sql",
+            "then 'reverse_repo'",
+            "then 'bond'",
+            "income_product_day",
+            "rows",
+        ),
+        Mutant(
             "a_redemption_fee_stays_income",
-            f"{MARTS_FOLDER}/incomes/mart_income_customer_day.sql",
+            f"{INCOMES}/int_incomes_summed_to_account_day.sql",
             "business_code = 'redemption'\n",
             "business_code = 'redeemed'\n",
             "income_customer_day",
@@ -153,8 +161,8 @@ GROUPS = (
         Mutant(
             "account_branch_view_uses_gross",
             f"{MARTS_FOLDER}/commissions/mart_commission_branch_month.sql",
-            "        net_commission_amount as account_branch_net_commission_amount",
-            "        gross_commission_amount as account_branch_net_commission_amount",
+            "        net_amount as account_branch_net_commission_amount",
+            "        gross_amount as account_branch_net_commission_amount",
             "commission_branch_month",
             "account_branch_net_commission_amount",
         ),
@@ -289,6 +297,14 @@ GROUPS = (
             "when is_valid_customer then",
             "customer_movements",
             "rows",
+        ),
+        Mutant(
+            "every_customer_is_covered",
+            f"{MARTS_FOLDER}/performance/mart_performance_branch_month.sql",
+            "count_if(main_staff_employee_id is not null)",
+            "count(*)",
+            "performance_branch_month",
+            "covered_customer_count",
         ),
         Mutant(
             "fills_of_options_earn_no_tag",

@@ -637,6 +637,70 @@ def test_movements_are_held_against_the_day_before_with_the_opening_baseline(tmp
     ]
 
 
+def test_income_goes_by_the_class_of_the_security_or_by_its_kind(tmp_path):
+    story = one_customer(OPENING, FIRST)
+    story.client(OPENING, "OPT", "1")
+    story.account(OPENING, "option", "O1")
+    for code, kind in (("600000", "stock"), ("113000", "convertible_bond")):
+        story.add(FIRST, ev.SecurityPublished, exchange_code="SSE", security_code=code, security_kind=kind)
+    for code, business, commission in (
+        ("600000", "buy", "1.00"),
+        ("600000", "sell", "2.00"),
+        ("113000", "buy", "3.00"),
+        ("204001", "reverse_repo_lend", "4.00"),
+        ("999999", "buy", "5.00"),
+    ):
+        story.add(
+            FIRST, ev.TradeFilled, line="normal", account_id="N1", currency_code="CNY", exchange_code="SSE", security_code=code,
+            business=business, commission_amount=commission,
+        )  # fmt: skip
+    story.add(FIRST, ev.OptionTradeFilled, account_id="O1", currency_code="CNY", commission_amount="6.00")
+    story.cash(FIRST, "normal", "N1", "-7.00", business="repurchase_interest_paid")
+    story.add(FIRST, ev.AdviceFeeConfirmed, line="advice", account_id="N1", fee_kind="copy", amount="8.00")
+    columns = ("branch_id", "product_kind", "gross_amount", "net_amount")
+    assert picked(story.told(tmp_path)["income_product_day"], *columns) == [
+        ("B1", "advice", "8.00", "8.00"),
+        ("B1", "bond", "3.00", "3.00"),
+        ("B1", "lent_money", "7.00", "7.00"),
+        ("B1", "option", "6.00", "6.00"),
+        ("B1", "reverse_repo", "4.00", "4.00"),
+        ("B1", "stock", "3.00", "3.00"),
+        ("B1", "unknown", "5.00", "5.00"),
+    ]
+
+
+def test_branches_add_up_to_regions_and_the_firm_customers_by_their_own_branch(tmp_path):
+    """E1 of B2 serves the customer of B1 and has nine tenths of its income; what E1 earns counts in B2."""
+    story = one_customer(OPENING, FIRST, SECOND)
+    for branch_id, region in (("B1", "R1"), ("B2", "R2")):
+        story.add(OPENING, ev.BranchSet, branch_id=branch_id, region_name=region)
+    story.add(OPENING, ev.EmployeeSet, employee_id="E1", branch_id="B2")
+    story.client(OPENING, "NOR", "2", identity="B", branch_id="B1")
+    story.client(OPENING, "NOR", "3", identity="C", branch_id="B9")
+    story.add(OPENING, ev.ClientChanged, system="NOR", client_number="1", branch_id="B1", client_kind="person", status="active",
+              identity_kind="passport", identity_number="A", identity_is_valid=True)  # fmt: skip
+    story.relation(OPENING, "N1", "E1", "0.9", is_main_service=True)
+    story.fill(FIRST, "N1", commission_amount="10.00")
+    story.cash(FIRST, "normal", "N1", "70.00")
+    story.cash(SECOND, "normal", "N1", "-30.00", business="bank_transfer_out")
+    told = story.told(tmp_path)
+    columns = ("net_amount", "after_deductions_amount", "customer_count", "covered_customer_count", "net_inflow_amount")
+    assert picked(told["performance_branch_month"], "unit_level", "unit_id", *columns) == [
+        ("branch", "B1", "0.00", "0.00", "2", "1", "40.00"),
+        ("branch", "B2", "9.00", "8.44", "0", "0", "0.00"),
+        ("branch", "B9", "0.00", "0.00", "1", "0", "0.00"),
+        ("branch", "unassigned", "1.00", "0.94", "0", "0", "0.00"),
+        ("firm", "firm", "10.00", "9.38", "3", "1", "40.00"),
+        ("region", "R1", "0.00", "0.00", "2", "1", "40.00"),
+        ("region", "R2", "9.00", "8.44", "0", "0", "0.00"),
+        ("region", "unassigned", "1.00", "0.94", "1", "0", "0.00"),
+    ]
+    assert picked(told["performance_employee_month"], "employee_id", "customer_count", "net_inflow_amount") == [
+        ("E1", "1", "40.00"),
+        ("unassigned", "2", "0.00"),
+    ]
+
+
 # ---------------------------------------------------------------- flows and files
 
 
@@ -673,7 +737,7 @@ def test_nothing_of_the_opening_baseline_is_written(tmp_path):
     story = one_customer(OPENING)
     story.cash(OPENING, "normal", "N1", "1000.00", business="opening_balance")
     told = story.told(tmp_path)
-    assert len(told) == 21
+    assert len(told) == 23
     assert not any(told.values())
 
 

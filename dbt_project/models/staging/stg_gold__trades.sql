@@ -7,6 +7,7 @@ final as (
         business_line,
         trade_id,
         business_date,
+        order_id,
         account_id,
         customer_id,
         branch_id,

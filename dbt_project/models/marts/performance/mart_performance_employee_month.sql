@@ -4,7 +4,7 @@
     'product': "income_kind = 'product_fee'",
     'advice': "income_kind like 'advice_%'",
 } %}
-{%- set counts = ['customer_count', 'new_customer_count', 'valid_customer_count', 'lost_customer_count'] %}
+{%- set served = customer_measures() %}
 
 with attributed as (
     select * from {{ ref('int_incomes_attributed') }}
@@ -63,13 +63,10 @@ incomes_to_date as (
 customers_served as (
     select
         as_of_date,
-        coalesce(main_staff_employee_id, 'unassigned') as employee_id,
-        count(*) as customer_count,
-        count_if(date_format(open_date, 'yyyy-MM') = {{ month_of('as_of_date') }}) as new_customer_count,
-        count_if(is_valid_customer) as valid_customer_count,
-        count_if(life_cycle = 'lost') as lost_customer_count,
-        sum(total_asset_amount) as customer_asset_amount,
-        sum(month_average_asset_amount) as month_average_asset_amount
+        {% for measure, expression in served.items() %}
+        {{ expression }} as {{ measure }},
+        {% endfor %}
+        coalesce(main_staff_employee_id, 'unassigned') as employee_id
     from profiles
     group by as_of_date, coalesce(main_staff_employee_id, 'unassigned')
 ),
@@ -78,19 +75,17 @@ both_sides as (
     select
         coalesce(incomes_to_date.as_of_date, customers_served.as_of_date) as as_of_date,
         coalesce(incomes_to_date.employee_id, customers_served.employee_id) as employee_id,
-        incomes_to_date.branch_id,
-        incomes_to_date.employee_name_masked,
+        {% for measure in served %}
+        coalesce(customers_served.{{ measure }}, 0) as {{ measure }},
+        {% endfor %}
         {% for kind in kinds %}
         cast(coalesce(incomes_to_date.{{ kind }}_net_amount, 0) as decimal(18, 2)) as {{ kind }}_net_amount,
         {% endfor %}
         {% for measure in income_measures() %}
         cast(coalesce(incomes_to_date.{{ measure }}, 0) as decimal(18, 2)) as {{ measure }},
         {% endfor %}
-        {% for count in counts %}
-        coalesce(customers_served.{{ count }}, 0) as {{ count }},
-        {% endfor %}
-        cast(coalesce(customers_served.customer_asset_amount, 0) as decimal(18, 2)) as customer_asset_amount,
-        cast(coalesce(customers_served.month_average_asset_amount, 0) as decimal(18, 2)) as month_average_asset_amount
+        incomes_to_date.branch_id,
+        incomes_to_date.employee_name_masked
     from incomes_to_date
     full outer join customers_served
         on
@@ -105,18 +100,16 @@ described as (
         -- who has left the staff list keeps the name and branch of the last day with income
         coalesce(employees.employee_name_masked, both_sides.employee_name_masked) as employee_name_masked,
         coalesce(employees.branch_id, both_sides.branch_id, 'unassigned') as branch_id,
-        both_sides.employee_id = 'unassigned' as is_unassigned,
         {% for kind in kinds %}
         both_sides.{{ kind }}_net_amount,
         {% endfor %}
         {% for measure in income_measures() %}
         both_sides.{{ measure }},
         {% endfor %}
-        {% for count in counts %}
-        both_sides.{{ count }},
+        {% for measure in served %}
+        both_sides.{{ measure }},
         {% endfor %}
-        both_sides.customer_asset_amount,
-        both_sides.month_average_asset_amount
+        both_sides.employee_id = 'unassigned' as is_unassigned
     from both_sides
     left join employees
         on
@@ -160,11 +153,12 @@ final as (
             when not is_unassigned
                 then rank() over (partition by as_of_date, is_unassigned order by after_deductions_amount desc)
         end as firm_rank,
-        {% for count in counts %}
-        {{ count }},
+        {% for measure in served if measure.endswith('_count') %}
+        {{ measure }},
         {% endfor %}
-        customer_asset_amount,
-        month_average_asset_amount
+        cast(customer_asset_amount as decimal(18, 2)) as customer_asset_amount,
+        cast(month_average_asset_amount as decimal(18, 2)) as month_average_asset_amount,
+        cast(net_inflow_amount as decimal(18, 2)) as net_inflow_amount
     from with_after_deductions
 )
 
