@@ -522,6 +522,41 @@ def list_months(as_json: AsJson = False) -> None:
         show_periods(found, console)
 
 
+handover = typer.Typer(no_args_is_help=True, help="The performance platform: an extract for it, its relations back.")
+app.add_typer(handover, name="handover")
+
+
+@handover.command("extract")
+def extract_for_platform(
+    month: Annotated[str | None, typer.Option(help="a published month, yyyy-mm")] = None,
+    day: Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="a published day")] = None,
+) -> None:
+    """Write performance and attribution as they are published, with control totals; what is there already stays as it is."""
+    from spark_jobs.handover.extract import extract
+
+    if (month is None) == (day is None):
+        raise typer.BadParameter("give --month or --date")
+    folder, is_new = extract(load_settings(), month or day.date().isoformat())
+    console.print(f"{'written' if is_new else 'already there'}: {folder}", markup=False, soft_wrap=True)
+
+
+@handover.command("import")
+def import_from_platform(
+    day: Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="business date of the relations")],
+    source: Annotated[
+        Path | None, typer.Option("--from", metavar="FOLDER", help="where it delivers; without it, handover/incoming")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="also in place of a delivery of another sender")] = False,
+) -> None:
+    """Check the platform's relations of a day and put them into landing as a delivery of staff_platform__relations."""
+    from spark_jobs.handover.relations import import_relations
+
+    settings = load_settings()
+    rows, is_new = import_relations(settings, day.date(), source or settings.handover / "incoming", replace)
+    what = "are in landing" if is_new else "were in landing already"
+    console.print(f"{rows} relations of {day.date()} {what}; next: c360 load --date {day.date()}")
+
+
 api_key = typer.Typer(no_args_is_help=True, help="Keys of callers of `c360 serve`: make, list, revoke.")
 app.add_typer(api_key, name="api-key")
 
