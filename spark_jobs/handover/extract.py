@@ -110,6 +110,10 @@ def _write(
 ) -> dict[str, Any]:
     """One file with its control totals, which the published table states, not the file."""
     kinds = {name: kind for name, kind, *_ in connection.execute(f"describe {one.table}").fetchall()}
+    if missing := [name for name in one.columns if name not in kinds]:
+        raise _refused(
+            f"the published {one.table} lacks {', '.join(missing)}: it was published by an earlier version", "c360 load, then extract again"
+        )  # fmt: skip
     texts = (
         f"coalesce(strftime({name}, '%Y%m%d'), '')"
         if kinds[name] == "DATE"

@@ -119,6 +119,13 @@ def test_what_is_not_published_is_not_extracted(firm, scope):
     assert not firm.handover.exists()
 
 
+def test_a_file_that_lacks_a_column_of_the_layout_is_not_extracted(firm):
+    with duckdb.connect(str(firm.published / "revisions" / "000007.duckdb")) as connection:
+        connection.execute("alter table adjustment drop decision_number")
+    with pytest.raises(ConfigurationError, match="lacks decision_number"):
+        extract(firm, "2026-09")
+
+
 def test_an_extract_that_was_changed_is_told_and_left(firm):
     folder, _ = extract(firm, "2026-09-30")
     (folder / "attribution_20260930.txt").write_text("changed")
