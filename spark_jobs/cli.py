@@ -111,6 +111,27 @@ def _days(settings: Settings, day: datetime | None, first: datetime | None, last
 
 
 @app.command()
+def restate(
+    day: Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="the corrected business date")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="required: `c360 load` is what applies a correction")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the customers, employees and ranks that a correction in landing would change; the load is rehearsed in a copy."""
+    from spark_jobs.jobs.restate import rehearse, show_rehearsal
+
+    if not dry_run:
+        raise typer.BadParameter("give --dry-run; c360 load --date applies the correction")
+    found = rehearse(load_settings(), day.date(), errors if as_json else console)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        show_rehearsal(found, console)
+    raise typer.Exit(3 if found["stopped"] else 0)
+
+
+@app.command()
 def status(as_json: AsJson = False) -> None:
     """Every day × feed with its state, and what is published."""
     from spark_jobs.jobs.status import read_status, show
