@@ -32,7 +32,7 @@ bench: .venv/.ready ## history beside the textbook MERGE, one day by step, decod
 	@for name in history differential daily_load decode publish; do .venv/bin/python -m benchmarks.$$name --write || exit 1; done
 
 clean: ## forget the simulated broker and everything loaded from it
-	@rm -rf landing truth lake vault published written logs .c360
+	@rm -rf landing truth lake vault published written handover logs .c360
 
 .uv/bin/uv: requirements-uv.txt
 	@echo "setting up: package installer" && $(PYTHON) -m venv .uv && .uv/bin/python -m pip install -q --require-hashes -r requirements-uv.txt && touch $@

@@ -111,6 +111,27 @@ def _days(settings: Settings, day: datetime | None, first: datetime | None, last
 
 
 @app.command()
+def restate(
+    day: Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="the corrected business date")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="required: `c360 load` is what applies a correction")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the customers, employees and ranks that a correction in landing would change; the load is rehearsed in a copy."""
+    from spark_jobs.jobs.restate import rehearse, show_rehearsal
+
+    if not dry_run:
+        raise typer.BadParameter("give --dry-run; c360 load --date applies the correction")
+    found = rehearse(load_settings(), day.date(), errors if as_json else console)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        show_rehearsal(found, console)
+    raise typer.Exit(3 if found["stopped"] else 0)
+
+
+@app.command()
 def status(as_json: AsJson = False) -> None:
     """Every day × feed with its state, and what is published."""
     from spark_jobs.jobs.status import read_status, show
@@ -520,6 +541,41 @@ def list_months(as_json: AsJson = False) -> None:
         print(json.dumps(found, ensure_ascii=False, indent=2))
     else:
         show_periods(found, console)
+
+
+handover = typer.Typer(no_args_is_help=True, help="The performance platform: an extract for it, its relations back.")
+app.add_typer(handover, name="handover")
+
+
+@handover.command("extract")
+def extract_for_platform(
+    month: Annotated[str | None, typer.Option(help="a published month, yyyy-mm")] = None,
+    day: Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="a published day")] = None,
+) -> None:
+    """Write performance and attribution as they are published, with control totals; what is there already stays as it is."""
+    from spark_jobs.handover.extract import extract
+
+    if (month is None) == (day is None):
+        raise typer.BadParameter("give --month or --date")
+    folder, is_new = extract(load_settings(), month or day.date().isoformat())
+    console.print(f"{'written' if is_new else 'already there'}: {folder}", markup=False, soft_wrap=True)
+
+
+@handover.command("import")
+def import_from_platform(
+    day: Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="business date of the relations")],
+    source: Annotated[
+        Path | None, typer.Option("--from", metavar="FOLDER", help="where it delivers; without it, handover/incoming")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="also in place of a delivery of another sender")] = False,
+) -> None:
+    """Check the platform's relations of a day and put them into landing as a delivery of staff_platform__relations."""
+    from spark_jobs.handover.relations import import_relations
+
+    settings = load_settings()
+    rows, is_new = import_relations(settings, day.date(), source or settings.handover / "incoming", replace)
+    what = "are in landing" if is_new else "were in landing already"
+    console.print(f"{rows} relations of {day.date()} {what}; next: c360 load --date {day.date()}")
 
 
 api_key = typer.Typer(no_args_is_help=True, help="Keys of callers of `c360 serve`: make, list, revoke.")

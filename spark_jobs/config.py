@@ -43,7 +43,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="C360_", frozen=True, extra="ignore")
 
     home: Path = Field(
-        Path("."), description="folder that holds landing, lake, vault, published, access, audit, written and logs"
+        Path("."),
+        description="folder that holds landing, lake, vault, published, access, audit, written, handover and logs",
     )
     lake_root: str = Field("", description="file:, hdfs: or s3a: root of the Delta lake; empty means home/lake")
     catalogue: Path = Field(PROJECT / "spark_jobs" / "catalog", description="folder of the feed contracts")
@@ -107,6 +108,11 @@ class Settings(BaseSettings):
     def written(self) -> Path:
         """What people write through the API and the pages, when no PostgreSQL keeps it."""
         return self.home / "written"
+
+    @property
+    def handover(self) -> Path:
+        """What goes to the performance platform (extracts) and what comes from it (incoming)."""
+        return self.home / "handover"
 
     @property
     def logs(self) -> Path:
