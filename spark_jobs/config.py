@@ -43,7 +43,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="C360_", frozen=True, extra="ignore")
 
     home: Path = Field(
-        Path("."), description="folder that holds landing, lake, vault, published, access, audit, written and logs"
+        Path("."),
+        description="folder that holds landing, lake, vault, published, access, audit, written, decisions and logs",
     )
     lake_root: str = Field("", description="file:, hdfs: or s3a: root of the Delta lake; empty means home/lake")
     catalogue: Path = Field(PROJECT / "spark_jobs" / "catalog", description="folder of the feed contracts")
@@ -66,6 +67,10 @@ class Settings(BaseSettings):
     migrations: dict[str, Migration] = Field({}, description="mapping of a new counter: shadow_from, in_force_from")
     calendar_overrides: Path | None = Field(
         None, description="CSV calendar_date,is_trading_day for years the calendar lacks"
+    )
+    two_persons: bool = Field(
+        False,
+        description="what cannot be taken back, or lets data or people in, is asked by one person and agreed to by another",
     )
     serve_pool_size: int = Field(8, ge=1, le=200, description="connections of one process to PostgreSQL")
     serve_timeout_seconds: int = Field(10, ge=1, le=600, description="longest time a request may take")
@@ -104,6 +109,11 @@ class Settings(BaseSettings):
     def written(self) -> Path:
         """What people write through the API and the pages, when no PostgreSQL keeps it."""
         return self.home / "written"
+
+    @property
+    def decisions(self) -> Path:
+        """What was asked and agreed to where two persons decide."""
+        return self.home / "decisions"
 
     @property
     def logs(self) -> Path:
