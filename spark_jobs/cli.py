@@ -9,15 +9,18 @@ import os
 import sys
 import traceback
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from spark_jobs.config import Settings, load_settings
 from spark_jobs.errors import C360Error, ConfigurationError
+
+if TYPE_CHECKING:
+    from spark_jobs.two_persons import TwoPersons
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Customer-360 profile warehouse for securities brokers."
@@ -77,9 +80,12 @@ def load(
     settings = load_settings()
     accept = shrink_request(accept_shrink, day.date() if day else None, reason, by)
     days = _days(settings, day, first, last)
-    with start_run(settings, f"load {days[0]} to {days[-1]}", errors if as_json else console) as run:
-        outcome = run_load(run, days, feed, accept)
-        summary = report.summarise(run, days, outcome)
+    if accept:
+        what = {"feed": accept.feed, "business_date": str(accept.business_date), "feeds": feed}
+        summary = _decide("accept_shrink", what, accept.reason, by, errors if as_json else console)
+    else:
+        with start_run(settings, f"load {days[0]} to {days[-1]}", errors if as_json else console) as run:
+            summary = report.summarise(run, days, run_load(run, days, feed))
     if as_json:
         print(json.dumps(summary, ensure_ascii=False, indent=2))
     else:
@@ -87,6 +93,20 @@ def load(
         if introduce:
             report.show_next_steps(settings, console)
     raise typer.Exit(report.exit_code(summary))
+
+
+def _decide(kind: str, what: dict[str, Any], reason: str, by: str | None, told: Console = console) -> Any:
+    """Do what two persons must want where the settings say so."""
+    from spark_jobs.jobs.decisions import decide
+
+    settings = load_settings()
+    return decide(settings, _two_persons(settings), kind, what, reason, by, told)
+
+
+def _two_persons(settings: Settings) -> TwoPersons:
+    from spark_jobs.two_persons import TwoPersons
+
+    return TwoPersons(settings.decisions, at=datetime.now(UTC))
 
 
 def _days(settings: Settings, day: datetime | None, first: datetime | None, last: datetime | None) -> list[date]:
@@ -284,13 +304,8 @@ def release_quarantine(
     ] = None,
 ) -> None:
     """Bring rows back into the days they belong to, accepted as they are or with other texts."""
-    from spark_jobs.jobs.quarantine import release
-    from spark_jobs.jobs.start import start_run
-
     given = dict(one.split("=", 1) if "=" in one else (one, _ask(one)) for one in texts or [])
-    with start_run(load_settings(), "quarantine release", console) as run:
-        released = release(run, identities, reason, by or getpass.getuser(), accept=accept, texts=given)
-    console.print(f"{len(released)} rows are released; c360 load brings gold and the marts in line")
+    _decide("release", {"identities": identities, "accept": accept, "texts": given}, reason, by)
 
 
 def _ask(column: str) -> str:
@@ -427,18 +442,7 @@ def erase(
     by: Annotated[str | None, typer.Option(help="who decided it; without it, the login name")] = None,
 ) -> None:
     """Destroy the keys of a customer for good; refused while the law requires his records."""
-    from serving.audit import Audit
-    from spark_jobs.ingest.vault import load_keys
-    from spark_jobs.jobs.erase import erase as run_erase
-
-    settings = load_settings()
-    keys = load_keys(settings.vault, os.environ)
-    audit_log = Audit(settings.audit, keys)
-    try:
-        found = run_erase(settings, keys, customer, on.date(), audit_log.write, reason, by or getpass.getuser())
-    finally:
-        audit_log.close()
-    console.print(f"{found.customer_id}: {found.keys} keys of {found.subjects} client numbers are destroyed")
+    _decide("erase", {"customer": customer, "on": str(on.date())}, reason, by)
 
 
 @app.command("rotate-keys")
@@ -466,12 +470,7 @@ def lock_month(
     by: Annotated[str | None, typer.Option(help="who decided it; without it, the login name")] = None,
 ) -> None:
     """Lock a month as it is published now: what is corrected later is an adjustment in an open month."""
-    from spark_jobs.jobs.period import lock_period
-    from spark_jobs.jobs.start import start_run
-
-    with start_run(load_settings(), f"lock {month}", console) as run:
-        revision = lock_period(run, month, reason, by or getpass.getuser())
-    console.print(f"{month} is locked as revision {revision} has it")
+    _decide("lock_month", {"month": month}, reason, by)
 
 
 @period.command("adjust")
@@ -651,20 +650,54 @@ def export_audit(
         print(json.dumps(fields, ensure_ascii=False))
 
 
-@app.command()
-def rollback(revision: Annotated[int, typer.Option(help="a kept revision; see c360 status")]) -> None:
-    """Publish an earlier revision again, in one step."""
-    from spark_jobs.lock import writer_lock
-    from spark_jobs.publish.duckdb_store import point_at, revision_file
-    from spark_jobs.publish.postgres_store import PostgresStore
+approvals = typer.Typer(
+    no_args_is_help=True, help="What one person asked for and another must agree to: list, confirm."
+)
+app.add_typer(approvals, name="approvals")
+
+
+@approvals.command("list")
+def list_requests(as_json: AsJson = False) -> None:
+    """Every request: what, why, by whom, and how far it is; `asked` waits for a second person."""
+    from spark_jobs.jobs.decisions import listed, show_requests
+
+    found = listed(_two_persons(load_settings()))
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        show_requests(found, console)
+
+
+@approvals.command("confirm")
+def confirm_request(number: Annotated[int, typer.Argument(help="as c360 approvals list names it")]) -> None:
+    """Agree to what another person asked for, and do it."""
+    from spark_jobs.jobs import report
+    from spark_jobs.jobs.decisions import confirm
 
     settings = load_settings()
-    with writer_lock(settings.work, f"rollback to revision {revision}"):
-        revision_file(settings.published, revision)
-        if serving := PostgresStore.of(os.environ):
-            serving.point_at(revision, settings.revisions_kept)
-        now = point_at(settings.published, revision, settings.revisions_kept)
-    console.print(f"revision {now.revision} is published, as of {now.as_of_date}")
+    kind, found = confirm(settings, _two_persons(settings), number, console)
+    if kind == "accept_shrink":
+        report.show(found, console)
+        raise typer.Exit(report.exit_code(found))
+
+
+@approvals.command("roles")
+def take_roles(
+    reason: Annotated[str, typer.Option(help="why the roles changed")],
+    by: Annotated[str | None, typer.Option(help="who decides; without it, the login name")] = None,
+) -> None:
+    """Let `c360 serve` take serving/roles.yml as it is now; needed where two persons decide."""
+    _decide("take_roles", {}, reason, by)
+
+
+@app.command()
+def rollback(
+    revision: Annotated[int, typer.Option(help="a kept revision; see c360 status")],
+    reason: Annotated[str, typer.Option(help="why; needed where two persons decide")] = "",
+    by: Annotated[str | None, typer.Option(help="who decides; without it, the login name")] = None,
+) -> None:
+    """Publish an earlier revision again, in one step."""
+    _decide("rollback", {"revision": revision}, reason, by)
 
 
 @app.command()

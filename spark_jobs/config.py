@@ -44,7 +44,7 @@ class Settings(BaseSettings):
 
     home: Path = Field(
         Path("."),
-        description="folder that holds landing, lake, vault, published, access, audit, written, handover and logs",
+        description="folder that holds landing, lake, vault, published, access, audit, written, handover, decisions and logs",
     )
     lake_root: str = Field("", description="file:, hdfs: or s3a: root of the Delta lake; empty means home/lake")
     catalogue: Path = Field(PROJECT / "spark_jobs" / "catalog", description="folder of the feed contracts")
@@ -70,6 +70,10 @@ class Settings(BaseSettings):
     )
     bonus_table: Path | None = Field(
         None, description="CSV of bonus and transfer ratios, published beside the incomes; see docs/measures.md"
+    )
+    two_persons: bool = Field(
+        False,
+        description="what cannot be taken back, or lets data or people in, is asked by one person and agreed to by another",
     )
     serve_pool_size: int = Field(8, ge=1, le=200, description="connections of one process to PostgreSQL")
     serve_timeout_seconds: int = Field(10, ge=1, le=600, description="longest time a request may take")
@@ -113,6 +117,11 @@ class Settings(BaseSettings):
     def handover(self) -> Path:
         """What goes to the performance platform (extracts) and what comes from it (incoming)."""
         return self.home / "handover"
+
+    @property
+    def decisions(self) -> Path:
+        """What was asked and agreed to where two persons decide."""
+        return self.home / "decisions"
 
     @property
     def logs(self) -> Path:

@@ -30,10 +30,8 @@ class Erased:
     keys: int
 
 
-def erase(
-    settings: Settings, keys: Keys, customer_id: str, on: date, write_audit: Callable[..., None], reason: str, by: str
-) -> Erased:
-    """Destroy the keys of all client numbers and applications of a customer, who is written down first, durably.
+def erasable(settings: Settings, customer_id: str, on: date) -> list[str]:
+    """The source subjects of a customer, in order, whose keys may be destroyed on that day.
 
     The law keeps records for `erase_retention_years` from the end of the relation: that is the last day on which an account was
     open or, without any, on which the client was delivered. Raises ConfigurationError C360-195 for a customer nobody knows, C360-196 while
@@ -64,7 +62,14 @@ def erase(
             "C360-196", f"the law keeps the records until {until}: the relation ended on {ended}", kept="everything",
             next_step=f"c360 erase on or after {until}",
         )  # fmt: skip
-    subjects = [source_subject(system, number) for system, number in [*members, *applications]]
+    return [source_subject(system, number) for system, number in [*members, *applications]]
+
+
+def erase(
+    settings: Settings, keys: Keys, customer_id: str, on: date, write_audit: Callable[..., None], reason: str, by: str
+) -> Erased:
+    """Destroy the keys of all client numbers of a customer, who is written down first, durably. Raises what `erasable` raises."""
+    subjects = erasable(settings, customer_id, on)
     facts: dict[str, Any] = {"route": "erase", "who": by, "customer_id": customer_id, "reason": reason}
     write_audit(durable=True, outcome="about to be erased", subjects=len(subjects), **facts)
     vault = Vault(settings.vault, keys)

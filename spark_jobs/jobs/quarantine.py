@@ -277,6 +277,12 @@ def release(
     return releases
 
 
+def releasable(settings: Settings, identities: list[str]) -> list[Row]:
+    """The rows as `read_quarantine` gives them, if all can be released. Raises ConfigurationError C360-141, C360-142, C360-145."""
+    rows = _read_rows(settings, load_catalogue(settings.catalogue, settings.migrations))
+    return [_public(_releasable(_one(rows, identity))) for identity in dict.fromkeys(identities)]
+
+
 def _releasable(row: Row) -> Row:
     if row["state"] != "held":
         by = f" by {row['released_by']}" if row["released_by"] else ""

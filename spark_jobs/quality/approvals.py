@@ -55,6 +55,13 @@ def shrink_request(feed: str | None, day: date | None, reason: str | None, by: s
     return Request(feed, day, reason.strip(), (by or "").strip() or getpass.getuser())
 
 
+def nothing_to_accept(feed: str, day: date) -> ConfigurationError:
+    return ConfigurationError(
+        "C360-132", "there is nothing to accept: this delivery is not held because it shrank",
+        where=f"feed {feed}, business date {day}", kept="nothing was started", next_step=f"c360 load --date {day}, then c360 status",
+    )  # fmt: skip
+
+
 class Approvals:
     """The decisions of one lake, read when first asked."""
 
@@ -77,11 +84,7 @@ class Approvals:
         Raises ConfigurationError C360-132 when that delivery is not held for its size: nobody accepts what nobody has seen.
         """
         if held is None or held.code != SHRANK or held.digest != digest:
-            raise ConfigurationError(
-                "C360-132", "there is nothing to accept: this delivery is not held because it shrank",
-                where=f"feed {request.feed}, business date {request.business_date}", kept="nothing was started",
-                next_step=f"c360 load --date {request.business_date}, then c360 status",
-            )  # fmt: skip
+            raise nothing_to_accept(request.feed, request.business_date)
         approval = Approval(SHRINK, request.feed, request.business_date, digest, request.reason, request.who, run)
         frame = self._lake.spark.createDataFrame([astuple(approval)], SCHEMA)
         self._lake.append(frame.coalesce(1), "meta", "approvals", {"run": run})
