@@ -14,6 +14,7 @@ from simulator.state import BrokerState, frame_of, row_keys
 
 KEYS: dict[str, tuple[str, ...]] = {
     "account_opening__applications": ("application_id",),
+    "account_opening__permissions": ("client_number", "permission_kind"),
     "advice_counter__agreements": ("agreement_id",),
     "aml_system__grades": ("client_number",),
     "bank__custody_balances": ("account_id", "currency_code"),
@@ -38,7 +39,6 @@ KEYS: dict[str, tuple[str, ...]] = {
     "normal_counter__cash_accounts": ("account_id",),
     "normal_counter__cash_balances": ("account_id", "currency_code"),
     "normal_counter__clients": ("client_number",),
-    "normal_counter__permissions": ("client_number", "permission_kind"),
     "normal_counter__positions": ("account_id", "securities_account_id", "exchange_code", "security_code"),
     "normal_counter__securities_accounts": ("securities_account_id", "exchange_code"),
     "operations__allotments": ("account_id", "exchange_code", "security_code"),
@@ -58,6 +58,7 @@ KEYS: dict[str, tuple[str, ...]] = {
 }
 # Feeds in which no column may ever be empty.
 WITHOUT_NULLS = (
+    "account_opening__permissions",
     "bank__custody_balances",
     "call_platform__consents",
     "credit_counter__cash_balances",
@@ -65,7 +66,6 @@ WITHOUT_NULLS = (
     "credit_counter__contracts",
     "fund_counter__navs",
     "normal_counter__cash_balances",
-    "normal_counter__permissions",
     "normal_counter__positions",
     "option_counter__contracts",
     "reference__agreed_rates",

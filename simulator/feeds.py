@@ -355,6 +355,6 @@ FEEDS: dict[str, Callable[[EndOfDay], pd.DataFrame]] = {
     "call_platform__calls": lambda day: day.events(ev.CallMade),
     "call_platform__complaints": _table("complaints"),
     "account_opening__applications": _table("applications"),
-    "normal_counter__permissions": _table("permissions"),
+    "account_opening__permissions": _table("permissions"),
     "aml_system__grades": _table("aml_grades"),
 }

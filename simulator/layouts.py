@@ -580,10 +580,10 @@ _SPECIFICATIONS: dict[str, tuple[str, str, str, str, str]] = {
         "complaint_id client_number complaint_status:complaint_status opened_date:date closed_date:date",
         "",
     ),
-    "normal_counter__permissions": (
+    "account_opening__permissions": (
         "delimited",
         _STATE_FEED,
-        "normal_permissions_{date}.txt",
+        "permissions_{date}.txt",
         "client_number permission_kind:permission_kind opened_date:date",
         "",
     ),

@@ -134,7 +134,7 @@ def build_gold(
         "phone_consents": contacts.build_phone_consents(silver("call_platform__consents")),
         "calls": contacts.build_calls(silver("call_platform__calls")),
         "aml_grades": standing.build_aml_grades(silver("aml_system__grades"), present),
-        "permissions": standing.build_permissions(silver("normal_counter__permissions"), present),
+        "permissions": standing.build_permissions(silver("account_opening__permissions"), present),
         "applications": applications.build_applications(silver("account_opening__applications"), present),
         "open_complaints": contacts.build_open_complaints(silver("call_platform__complaints"), present),
         "order_charges": charges.build_order_charges(

@@ -46,7 +46,7 @@ FEEDS: dict[str, tuple[str, ...]] = {
     "calls": ("call_platform__calls",),
     "open_complaints": ("call_platform__complaints",),
     "aml_grades": ("aml_system__grades",),
-    "permissions": ("normal_counter__permissions",),
+    "permissions": ("account_opening__permissions",),
     "applications": ("account_opening__applications",),
     "freshness": (),
 }

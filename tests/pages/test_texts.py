@@ -61,7 +61,7 @@ def test_every_list_tag_word_and_result_has_a_name() -> None:
     assert len(tags) >= 16 and {one or other for one, other in tags} <= set(codes["tag_name"])
     catalogue = load_catalogue()
     for shown, feed, column in (
-        ("permissions", "normal_counter__permissions", "permission_kind"),
+        ("permissions", "account_opening__permissions", "permission_kind"),
         ("aml_grade", "aml_system__grades", "aml_grade"),
         ("application_step", "account_opening__applications", "application_step"),
         ("application_status", "account_opening__applications", "application_status"),
