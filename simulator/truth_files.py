@@ -46,6 +46,15 @@ INCOME_COLUMNS = (
     "after_deductions_amount",
 )
 
+PERFORMANCE_COLUMNS = (
+    *INCOME_COLUMNS[:3],
+    "commission_net_amount",
+    "interest_net_amount",
+    "product_net_amount",
+    "advice_net_amount",
+    *INCOME_COLUMNS[3:],
+)
+
 # The leading columns of each file, up to the first figure, are its key; rows come sorted by it.
 FILES: dict[str, tuple[str, ...]] = {
     "customers": (
@@ -218,17 +227,7 @@ FILES: dict[str, tuple[str, ...]] = {
         "performance_month",
         "employee_id",
         "branch_id",
-        "turnover_amount",
-        "gross_amount",
-        "net_amount",
-        "commission_net_amount",
-        "interest_net_amount",
-        "product_net_amount",
-        "advice_net_amount",
-        "vat_amount",
-        "protection_fund_amount",
-        "funding_cost_amount",
-        "after_deductions_amount",
+        *PERFORMANCE_COLUMNS,
         "branch_rank",
         "firm_rank",
         "customer_count",
@@ -243,17 +242,7 @@ FILES: dict[str, tuple[str, ...]] = {
         "performance_month",
         "unit_level",
         "unit_id",
-        "turnover_amount",
-        "gross_amount",
-        "net_amount",
-        "commission_net_amount",
-        "interest_net_amount",
-        "product_net_amount",
-        "advice_net_amount",
-        "vat_amount",
-        "protection_fund_amount",
-        "funding_cost_amount",
-        "after_deductions_amount",
+        *PERFORMANCE_COLUMNS,
         "customer_count",
         "new_customer_count",
         "valid_customer_count",

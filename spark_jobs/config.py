@@ -53,7 +53,8 @@ class Settings(BaseSettings):
     driver_memory: str = "4g"
     driver_java_options: str = Field("", description="further options of the driver's Java, such as -XX:+UseParallelGC")
     small_days: bool = Field(
-        False, description="true where a day has some thousand rows: queries are run as they are planned, not compiled"
+        False,
+        description="true where a day has some thousand rows: queries are run as planned, not compiled, by a Java that compiles little",
     )
     shuffle_partitions: int = Field(2, ge=1, description="raise on a cluster")
     threads: int = Field(4, ge=1, le=32, description="feeds and tables worked on at once in the one session")

@@ -29,7 +29,7 @@ _PROFILE = f"""
         day_profit_amount = 3120.40, month_profit_amount = -18230.55, year_profit_amount = 96402.18, turnover_30d_amount = 305000.00,
         last_trade_date = date '2026-09-29', risk_level = 'C4', risk_test_expiry_date = date '2026-11-20',
         identity_expiry_date = date '2031-05-01', margin_tier = 'call', minimum_maintenance_ratio = 1.382000,
-        maximum_option_risk_degree = 0.615000, mismatched_holding_count = 1, ipo_payment_due_date = date '2026-10-09',
+        maximum_option_risk_degree = 0.615000, mismatched_holding_count = 1, permissions = 'chinext, hk_connect, star_market', ipo_payment_due_date = date '2026-10-09',
         ipo_unpaid_amount = 12340.00, ipo_short_amount = 0.00, next_option_expiry_date = date '2026-10-28',
         next_product_maturity_date = date '2026-12-15', open_complaint_count = 1, last_call_date = date '2026-09-21',
         last_call_result = 'no_answer', last_reached_date = date '2026-08-03', fund_as_of_date = as_of_date

@@ -12,7 +12,7 @@ from typing import Any
 from serving.access import SCOPES, load_access
 from serving.api_keys import ApiKeys
 from spark_jobs.config import PROJECT, load_settings
-from tests.api.builders import SHARED_PHONE
+from tests.api.builders import APPLICANT_PHONE, SHARED_PHONE
 from tests.pages.browser import SIZE, chromium, serving
 from tests.pages.day import BRANCH, RICH, SEAT, build_day
 
@@ -68,6 +68,8 @@ def _agent(page: Any, address: str, key: str, picture: Any, language: str) -> No
     picture("look_up")
     _look_up(page, address, SHARED_PHONE)
     picture("choice")
+    _look_up(page, address, APPLICANT_PHONE)
+    picture("applicant")
     page.goto(address + ticket_path(address, key, RICH.phone))
     page.wait_for_url("**/pages/customer/*")
     picture("customer_unchecked")
