@@ -8,12 +8,17 @@ from threading import Barrier, Thread
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
-from spark_jobs.config import load_settings
+from spark_jobs import cli
+from spark_jobs.config import POSTGRES_VARIABLE, load_settings
 from spark_jobs.errors import ConfigurationError
+from spark_jobs.ingest.vault import load_keys
 from spark_jobs.jobs import decisions
 from spark_jobs.jobs.decisions import DECISIONS, Decision, confirm, decide
+from spark_jobs.publish.duckdb_store import in_force
 from spark_jobs.two_persons import AGREED, ASKED, CHANGED, DONE, FAILED, TwoPersons, must_be_agreed_roles, roles_digest
+from tests.api.builders import build_home, publish
 
 AT = datetime(2026, 10, 9, 8, 0, tzinfo=UTC)
 WHAT = {"revision": 3}
@@ -173,3 +178,23 @@ def test_roles_are_served_only_as_two_persons_took_them_last(house, tmp_path, mo
         must_be_agreed_roles(house.settings, roles)
     roles.write_text("first")
     refused("C360-138", must_be_agreed_roles, house.settings, roles)
+
+
+def test_a_real_rollback_waits_for_the_second_person_and_then_serves_the_earlier_revision(tmp_path, monkeypatch):
+    """On the commands, with two published files; the second person needs the number alone."""
+    build_home(tmp_path)
+    publish(tmp_path, load_keys(tmp_path / "vault", {}), revision=2, shift=1)
+    monkeypatch.delenv(POSTGRES_VARIABLE, raising=False)
+    environment = {"C360_HOME": str(tmp_path), "C360_TWO_PERSONS": "true"}
+
+    def run(who: str, *command: str) -> object:
+        monkeypatch.setattr(cli, "_two_persons", lambda settings: TwoPersons(settings.decisions, who, AT))
+        return CliRunner().invoke(cli.app, list(command), env=environment).exception
+
+    asked = run("li", "rollback", "--revision", "1", "--reason", "yesterday was right")
+    assert asked.code == "C360-133" and in_force(tmp_path / "published").revision == 2
+    assert run("li", "approvals", "confirm", "1").code == "C360-134"
+    assert in_force(tmp_path / "published").revision == 2
+    assert run("wang", "approvals", "confirm", "1") is None
+    assert in_force(tmp_path / "published").revision == 1
+    assert run("wang", "approvals", "confirm", "1").code == "C360-136"
