@@ -173,9 +173,21 @@ class TwoPersons:
     @contextmanager
     def _writing(self) -> Iterator[tuple[list[Request], Any]]:
         """The requests and a function that adds a line durably; one process at a time."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / "requests.jsonl"
-        with open(os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o660), "r+", encoding="utf-8") as file:
+        try:
+            if not path.exists():
+                # The second person has another account: what is made here is for the group, whatever is masked.
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self.folder.chmod(0o770)
+                path.touch()
+                path.chmod(0o660)
+            descriptor = os.open(path, os.O_RDWR | os.O_APPEND)
+        except PermissionError:
+            raise ConfigurationError(
+                "C360-139", f"{self.who} may not write what two persons decide", where=str(Path(self.folder.name) / path.name),
+                kept="nothing was done", next_step="give both persons' accounts the group of the home and its decisions folder",
+            ) from None  # fmt: skip
+        with open(descriptor, "r+", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
 
             def write(fields: dict[str, Any]) -> None:

@@ -68,7 +68,7 @@ def erasable(settings: Settings, customer_id: str, on: date) -> list[str]:
 def erase(
     settings: Settings, keys: Keys, customer_id: str, on: date, write_audit: Callable[..., None], reason: str, by: str
 ) -> Erased:
-    """Destroy the keys of all client numbers of a customer, who is written down first, durably. Raises what `erasable` raises."""
+    """Destroy the keys of all client numbers and applications of a customer, who is written down first, durably. Raises what `erasable` raises."""
     subjects = erasable(settings, customer_id, on)
     facts: dict[str, Any] = {"route": "erase", "who": by, "customer_id": customer_id, "reason": reason}
     write_audit(durable=True, outcome="about to be erased", subjects=len(subjects), **facts)

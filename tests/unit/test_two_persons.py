@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from datetime import UTC, datetime
 from threading import Barrier, Thread
 
@@ -178,6 +180,25 @@ def test_roles_are_served_only_as_two_persons_took_them_last(house, tmp_path, mo
         must_be_agreed_roles(house.settings, roles)
     roles.write_text("first")
     refused("C360-138", must_be_agreed_roles, house.settings, roles)
+
+
+def test_what_the_first_person_makes_the_group_may_write(house):
+    """Under the strictest mask a shell has."""
+    before = os.umask(0o077)
+    try:
+        refused("C360-133", house.give, "li")
+    finally:
+        os.umask(before)
+    folder = house.settings.decisions
+    assert [stat.S_IMODE(place.stat().st_mode) for place in (folder, folder / "requests.jsonl")] == [0o770, 0o660]
+
+
+def test_an_account_that_may_not_write_is_told_so(house, monkeypatch):
+    def no(*_: object, **__: object) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr("spark_jobs.two_persons.os.open", no)
+    refused("C360-139", house.give, "li")
 
 
 def test_a_real_rollback_waits_for_the_second_person_and_then_serves_the_earlier_revision(tmp_path, monkeypatch):
