@@ -93,7 +93,7 @@ def measure(customers: int, home: Path) -> list[str]:
     settings = load_settings(home=home)
     opening, day = delivered_days(settings.landing)
     floor, size = hash_day(settings.landing / day.isoformat())
-    quiet, outcome = Console(quiet=True), []
+    quiet = Console(quiet=True)
     with PeakMemory() as memory:
         with start_run(settings, "benchmark: opening", quiet) as run:
             began = time.perf_counter()
@@ -101,9 +101,9 @@ def measure(customers: int, home: Path) -> list[str]:
             opening_seconds, session_seconds = time.perf_counter() - began, run.seconds["session"]
         with start_run(settings, "benchmark: one day", quiet) as run:
             whole = Cost()
-            whole.measure(lambda: outcome.append(load(run, [day])))
+            outcome = whole.measure(lambda: load(run, [day]))
             (total,) = whole.seconds
-            summary = report.summarise(run, [day], *outcome)
+            summary = report.summarise(run, [day], outcome)
             judged = cost_of_rules(run, day) if summary["published"] else 0.0
             run.spark.stop()
     if summary["published"] != [day.isoformat()]:

@@ -11,9 +11,11 @@ from typing import Any
 import yaml
 
 from serving.problems import NotAllowed
+from spark_jobs.config import Settings
 from spark_jobs.declarations import read_yaml
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.publish.dictionary import LEVELS, Entry, read_dictionary
+from spark_jobs.two_persons import must_be_agreed_roles
 
 ROLES_FILE = Path(__file__).with_name("roles.yml")
 
@@ -135,6 +137,13 @@ def load_access(path: Path = ROLES_FILE, entries: Collection[Entry] | None = Non
         raise _refused(faults, path)
     roles = {name: _role(name, role, document, marts) for name, role in document["roles"].items()}
     return Access(roles, known)
+
+
+def agreed_access(settings: Settings) -> Access:
+    """The roles in force, where two persons decide only if they took them. Raises ConfigurationError C360-181, C360-138."""
+    access = load_access()
+    must_be_agreed_roles(settings, ROLES_FILE)
+    return access
 
 
 def _refused(faults: list[str], path: Path) -> ConfigurationError:

@@ -6,7 +6,6 @@ declarations of the delivery before, and after them the words said since. Phones
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -18,13 +17,13 @@ from serving.service import Service
 from serving.store import Snapshot
 from spark_jobs.contracts import Contract, load_catalogue
 from spark_jobs.errors import ConfigurationError
-from spark_jobs.files import replace_file
+from spark_jobs.formats.writing import ENCODING
 from spark_jobs.ingest.vault import VaultError
+from spark_jobs.sending import is_of_another, send
 from spark_jobs.trading_calendar import trading_calendar
 
 CALLS, CONSENTS = "call_platform__calls", "call_platform__consents"
 SENDER = "c360 serve-export"
-_ENCODING = "gb18030"
 
 
 def export_day(service: Service, day: date, into: Path, by: str) -> dict[str, Any]:
@@ -41,7 +40,11 @@ def export_day(service: Service, day: date, into: Path, by: str) -> dict[str, An
         )  # fmt: skip
     contracts = {one.feed: one for one in load_catalogue(service.settings.catalogue) if one.feed in (CALLS, CONSENTS)}
     for feed in contracts:
-        _check_place(into / day.isoformat() / feed)
+        if is_of_another(into, day, feed, SENDER):
+            raise ConfigurationError(
+                "C360-186", "a delivery of another sender lies there", where=str(into / day.isoformat() / feed),
+                kept="that delivery; nothing was written", next_step="give another folder with --into, and let the sender put both together",
+            )  # fmt: skip
     calls, words = service.overlay.written_between(calendar.before(day), day)
     with service.store.snapshot() as snapshot:
         made, left_out = _rows(service, snapshot, calls, _call)
@@ -59,18 +62,12 @@ def export_day(service: Service, day: date, into: Path, by: str) -> dict[str, An
         outcome="about to be written",
         **facts,
     )
-    _deliver(into, day, contracts[CALLS], [_coded(row, contracts[CALLS]) for row in made])
-    _deliver(into, day, contracts[CONSENTS], [*before, *(_coded(row, contracts[CONSENTS]) for row in said)])
+    for feed, delivered, written in ((CALLS, [], made), (CONSENTS, before, said)):
+        contract = contracts[feed]
+        rows = [*delivered, *(_coded(row, contract) for row in written)]
+        lines = ("|".join(row.get(column.name, "") for column in contract.columns) for row in rows)
+        send(into, day, contract, lines, SENDER)
     return facts
-
-
-def _check_place(folder: Path) -> None:
-    manifest = folder / "manifest.json"
-    if manifest.is_file() and json.loads(manifest.read_text(encoding="utf-8")).get("sender") != SENDER:
-        raise ConfigurationError(
-            "C360-186", "a delivery of another sender lies there", where=str(folder), kept="that delivery; nothing was written",
-            next_step="give another folder with --into, and let the sender put both together",
-        )  # fmt: skip
 
 
 def _rows(
@@ -119,7 +116,7 @@ def _declarations_before(landing: Path, day: date, contract: Contract) -> list[d
         return []
     rows = []
     for entry in json.loads(earlier[-1].read_text(encoding="utf-8"))["files"]:
-        _, names, *lines = (earlier[-1].parent / entry["name"]).read_bytes().decode(_ENCODING).splitlines()
+        _, names, *lines = (earlier[-1].parent / entry["name"]).read_bytes().decode(ENCODING).splitlines()
         sources = {column.source: column.name for column in contract.columns}
         keys = [sources.get(name, name) for name in names.split("|")]
         rows += [dict(zip(keys, line.split("|"), strict=True)) for line in lines[:-1]]
@@ -132,25 +129,3 @@ def _coded(row: Mapping[str, str], contract: Contract) -> dict[str, str]:
         column.name: {ours: theirs for theirs, ours in (column.codes or {}).items()} for column in contract.columns
     }
     return {name: codes.get(name, {}).get(value, value) for name, value in row.items()}
-
-
-def _deliver(landing: Path, day: date, contract: Contract, rows: Sequence[Mapping[str, str]]) -> None:
-    """File first, manifest last: it says that the delivery is complete."""
-    folder = landing / day.isoformat() / contract.feed
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lines = ["|".join(row.get(column.name, "") for column in contract.columns) for row in rows]
-    head = [f"#H|{contract.feed}|{day:%Y%m%d}", "|".join(column.source for column in contract.columns)]
-    content = "".join(f"{line}\n" for line in [*head, *lines, f"#T|{len(rows)}"]).encode(_ENCODING)
-    name = contract.file.replace("{business_date}", f"{day:%Y%m%d}")
-    manifest = {
-        "feed": contract.feed,
-        "business_date": day.isoformat(),
-        "kind": "daily",
-        "sender": SENDER,
-        "files": [
-            {"name": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), "rows": len(rows)}
-        ],
-        "control_totals": {"rows": str(len(rows))},
-    }
-    replace_file(folder / name, content, 0o600)
-    replace_file(folder / "manifest.json", json.dumps(manifest, indent=2).encode(), 0o600)

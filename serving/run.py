@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from serving.access import ROLES_FILE, load_access
+from serving.access import agreed_access, load_access
 from serving.api_keys import ApiKeys
 from serving.audit import verify
 from serving.bearer import Bearers
@@ -19,7 +19,6 @@ from serving.service import Service
 from spark_jobs.config import Settings
 from spark_jobs.ingest.vault import load_keys
 from spark_jobs.jobs.rotate_keys import earlier_keys
-from spark_jobs.two_persons import must_be_agreed_roles
 
 # Behind a load balancer that keeps connections for a minute, the server must not be the first to close.
 KEEP_ALIVE_SECONDS = 75
@@ -30,8 +29,7 @@ def run(settings: Settings, host: str, port: int, workers: int, console: Console
     """Serve until stopped; requests under way are answered first. Faults of roles, keys and settings are told before anything listens."""
     import uvicorn
 
-    access = load_access()
-    must_be_agreed_roles(settings, ROLES_FILE)
+    access = agreed_access(settings)
     ApiKeys(settings.access, access).entries()
     Bearers(settings, access)
     load_keys(settings.vault, os.environ)

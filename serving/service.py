@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from serving.access import REVEALABLE, ROLES_FILE, Access, load_access
+from serving.access import REVEALABLE, Access, agreed_access
 from serving.api_keys import ApiKeys
 from serving.audit import Audit, derived_key, seal_left
 from serving.bearer import Bearers
@@ -30,7 +30,6 @@ from spark_jobs.errors import C360Error
 from spark_jobs.ingest.identity import canonical_phone
 from spark_jobs.ingest.vault import Vault, VaultError, load_keys, source_subject, token
 from spark_jobs.publish.marts import MARTS
-from spark_jobs.two_persons import must_be_agreed_roles
 
 LOOKUP_BY = ("phone", "customer_number", "account")
 MOST_CANDIDATES = 20
@@ -123,8 +122,7 @@ class Service:
     ) -> None:
         environment = os.environ if environment is None else environment
         self.settings = settings
-        self.access: Access = load_access()
-        must_be_agreed_roles(settings, ROLES_FILE)
+        self.access: Access = agreed_access(settings)
         self.api_keys = ApiKeys(settings.access, self.access)
         self.bearers = Bearers(settings, self.access)
         self.keys = load_keys(settings.vault, environment)

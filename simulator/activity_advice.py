@@ -12,7 +12,6 @@ from simulator.activity_fund import main_accounts_of_people
 from simulator.activity_normal import move_cash, unscripted
 from simulator.day import Day
 from simulator.randomness import chosen, picked
-from simulator.state import frame_of
 
 ADVISED_SHARE, MANAGED_SHARE, CHARGED_SHARE, REVALUED_SHARE = 0.03, 0.05, 0.1, 0.3
 PRODUCTS = {"T01": "稳健参考", "T02": "行业先锋", "T03": "量化跟踪"}
@@ -25,9 +24,7 @@ LARGEST_FEE = 30_000
 def open_agreements(day: Day) -> None:
     """The opening baseline: some ordinary customers have been advised for a while."""
     generator = day.stream("advice")
-    # The state is empty until the baseline has been applied.
-    accounts = frame_of(day.broker.log.chunks(day.date, ev.AccountOpened), ev.AccountOpened)
-    accounts = unscripted(day, accounts)
+    accounts = unscripted(day, day.events(ev.AccountOpened))
     mains = accounts[(accounts["line"] == "normal") & (accounts["role"] == "main")]
     advised = mains[chosen(generator, len(mains), ADVISED_SHARE)]["account_id"].to_numpy()
     models = picked(generator, list(FEE_MODELS), len(advised))

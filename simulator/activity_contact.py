@@ -9,7 +9,7 @@ from simulator import events as ev
 from simulator.day import Day
 from simulator.layouts import CODES
 from simulator.randomness import picked
-from simulator.state import frame_of
+from simulator.state import of_normal_counter
 
 CONSENT_KINDS = list(CODES["consent_kind"])
 # Shares of the phones that have granted, refused, or want no call at all; the rest has said nothing.
@@ -22,8 +22,7 @@ FIRST_COMPLAINTS, SETTLED_AFTER, FORGOTTEN_AFTER = 2, 2, 4
 def open_contacts(day: Day) -> None:
     """The opening baseline: what most phones have said long ago, and complaints that are open."""
     generator = day.stream("contacts")
-    # The state is empty until the baseline has been applied.
-    clients = _normal_clients(frame_of(day.broker.log.chunks(day.date, ev.ClientOpened), ev.ClientOpened))
+    clients = of_normal_counter(day.events(ev.ClientOpened))
     phones = _phones(clients)
     phones = phones[generator.random(len(phones)) < CONSENT_WEIGHTS.sum()]
     phones = phones.assign(consent_id=day.take("consent", len(phones)))
@@ -35,14 +34,10 @@ def open_contacts(day: Day) -> None:
 def keep_contacts(day: Day) -> None:
     """A day of the call platform."""
     generator = day.stream("contacts")
-    clients = _normal_clients(day.state["clients"])
+    clients = of_normal_counter(day.state["clients"])
     _change_consents(day, generator)
     _call(day, generator, _phones(clients))
     _complain(day, generator, clients, max(1, round(len(clients) * COMPLAINING_SHARE)))
-
-
-def _normal_clients(clients: pd.DataFrame) -> pd.DataFrame:
-    return clients[clients["system"] == "NOR"]
 
 
 def _phones(clients: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,6 @@ from simulator import fees
 from simulator.activity_normal import move_cash, unscripted
 from simulator.day import Day
 from simulator.randomness import chosen
-from simulator.state import frame_of
 
 PLEDGING_SHARE, SMALLEST_POSITION, LOT = 0.02, 2_000, 100
 DAYS_IN_YEAR = 360
@@ -23,8 +22,7 @@ CONTRACT_FIELDS = ev.RepurchaseContractSet._fields
 def open_pledges(day: Day) -> None:
     """The opening baseline: some ordinary customers have pledged half of a position long ago, for half of its value."""
     generator = day.stream("repurchases")
-    # The state is empty until the baseline has been applied.
-    moved = frame_of(day.broker.log.chunks(day.date, ev.SecuritiesMoved), ev.SecuritiesMoved)
+    moved = day.events(ev.SecuritiesMoved)
     positions = unscripted(day, moved[(moved["line"] == "normal") & (moved["exchange_code"] == "SSE")])
     place = day.market.places_of(positions["exchange_code"], positions["security_code"])
     stocks = day.market.securities["product_class"].to_numpy()[place] == "stock"

@@ -11,7 +11,7 @@ from simulator import events as ev
 from simulator.day import Day
 from simulator.layouts import CODES
 from simulator.randomness import chosen, picked
-from simulator.state import frame_of
+from simulator.state import of_normal_counter
 
 GRADES, GRADE_WEIGHTS = list(CODES["aml_grade"]), [0.85, 0.12, 0.03]
 GRADED_SHARE, REVIEWED_SHARE, REGRADED_SHARE, FORGOTTEN_SHARE = 0.95, 0.9, 0.005, 0.002
@@ -22,9 +22,7 @@ REVIEW_DAYS = {"low": 1095, "medium": 730, "high": 180}
 def open_standing(day: Day) -> None:
     """The opening baseline: most clients are graded, some have permissions."""
     generator = day.stream("standing")
-    # The state is empty until the baseline has been applied.
-    clients = frame_of(day.broker.log.chunks(day.date, ev.ClientOpened), ev.ClientOpened)
-    numbers = clients.loc[clients["system"] == "NOR", "client_number"].to_numpy()
+    numbers = of_normal_counter(day.events(ev.ClientOpened))["client_number"].to_numpy()
     graded = numbers[chosen(generator, len(numbers), GRADED_SHARE)]
     dates = np.datetime64(day.date) - generator.integers(1, 600, len(graded))
     _grade(day, generator, graded, picked(generator, GRADES, len(graded), GRADE_WEIGHTS), dates)
@@ -36,8 +34,8 @@ def open_standing(day: Day) -> None:
 def keep_standing(day: Day) -> None:
     """A day: who came yesterday is graded, some are graded anew and some no longer, permissions are opened, opened anew and taken back."""
     generator = day.stream("standing")
-    clients, grades, permissions = (day.state[name] for name in ("clients", "aml_grades", "permissions"))
-    numbers = clients.loc[clients["system"] == "NOR", "client_number"]
+    grades, permissions = day.state["aml_grades"], day.state["permissions"]
+    numbers = of_normal_counter(day.state["clients"])["client_number"]
     ungraded = numbers[~numbers.isin(grades["client_number"])].to_numpy()
     new = ungraded[: max(1, len(ungraded) // 2)]
     _grade(day, generator, new, picked(generator, GRADES, len(new), GRADE_WEIGHTS), day.date)

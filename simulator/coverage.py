@@ -10,7 +10,7 @@ from simulator import events as ev
 from simulator.events import EventLog
 from simulator.feeds import FEEDS, EndOfDay
 from simulator.layouts import CODES, layouts
-from simulator.state import BrokerState, frame_of, row_keys
+from simulator.state import BrokerState, of_normal_counter, row_keys
 
 KEYS: dict[str, tuple[str, ...]] = {
     "account_opening__applications": ("application_id",),
@@ -218,7 +218,7 @@ def _standing(day: EndOfDay, rows: dict[str, pd.DataFrame]) -> Counter[str]:
     counts["identity: 15 digits"] += int((lengths == 15).sum())
     counts.update(_relation_sums(day))
     counts.update(_tiers(day, rows["credit_counter__asset_debt_summaries"]))
-    positions = frame_of(day.log.chunks(day.date, ev.OptionPositionSet), ev.OptionPositionSet)
+    positions = day.events(ev.OptionPositionSet)
     counts.update("option side: " + positions["position_side"])
     counts["option position: deleted"] += int((positions["quantity"] == 0).sum())
     counts.update("repurchase: " + day.state["repurchase_contracts"]["contract_kind"])
@@ -226,7 +226,7 @@ def _standing(day: EndOfDay, rows: dict[str, pd.DataFrame]) -> Counter[str]:
     counts.update("permission: " + day.state["permissions"]["permission_kind"])
     counts.update("application: " + day.state["applications"]["application_status"])
     counts["overdraft"] += int((day.state["cash"]["amount"] < 0).sum())
-    numbers = set(clients.loc[clients["system"] == "NOR", "client_number"])
+    numbers = set(of_normal_counter(clients)["client_number"])
     normal = day.state["accounts"][day.state["accounts"]["line"] == "normal"]
     counts["account without client"] += int((~normal["client_number"].isin(numbers)).sum())
     key = ["exchange_code", "security_code"]

@@ -15,7 +15,7 @@ from simulator.events import EventLog
 from simulator.numbering import Numbering
 from simulator.people import People
 from simulator.randomness import stream
-from simulator.state import BrokerState
+from simulator.state import BrokerState, frame_of
 
 if TYPE_CHECKING:
     from simulator.market import Market
@@ -74,6 +74,10 @@ class Day:
 
     def emit(self, event_class: type, **fields: Any) -> None:
         self.broker.log.emit(self.date, event_class, **fields)
+
+    def events(self, event_class: type) -> pd.DataFrame:
+        """What was emitted of a class today. On the opening baseline it stands in for the state, which is empty until the day is applied."""
+        return frame_of(self.broker.log.chunks(self.date, event_class), event_class)
 
     def stream(self, name: str) -> np.random.Generator:
         return stream(self.broker.seed, name, self.index)

@@ -14,7 +14,7 @@ from simulator import events as ev
 from simulator.events import EventLog
 from simulator.fees import half_up
 from simulator.organisation import DUPLICATED_BRANCH
-from simulator.state import BrokerState, frame_of
+from simulator.state import BrokerState, frame_of, of_normal_counter
 from simulator.trading import SELLS
 
 BUCKETS = ("repo", "fund", "allotment", "dividend")
@@ -55,8 +55,7 @@ def _table(name: str) -> Callable[[EndOfDay], pd.DataFrame]:
 
 
 def normal_clients(day: EndOfDay) -> pd.DataFrame:
-    clients = day.state["clients"]
-    clients = clients[clients["system"] == "NOR"].drop(columns="identity_number")
+    clients = of_normal_counter(day.state["clients"]).drop(columns="identity_number")
     return clients.rename(columns={"status": "client_status", "delivered_identity_number": "identity_number"})
 
 

@@ -10,6 +10,7 @@ from simulator.activity_normal import available_cash, move_cash, unscripted
 from simulator.day import Day
 from simulator.population import BANKS
 from simulator.randomness import chosen, picked
+from simulator.state import of_normal_counter
 
 CLIENT_FIELDS = ev.ClientOpened._fields
 ACCOUNT_FIELDS = ev.AccountOpened._fields
@@ -38,8 +39,7 @@ def _ordinary_clients(day: Day, gone: set[str]) -> pd.DataFrame:
     """Normal clients without a script and not about to leave."""
     accounts = day.state["accounts"]
     excluded = accounts[accounts["account_id"].isin(day.broker.scripted | gone)]
-    clients = day.state["clients"]
-    clients = clients[clients["system"] == "NOR"]
+    clients = of_normal_counter(day.state["clients"])
     return clients[~clients["client_number"].isin(set(excluded["client_number"]))]
 
 
@@ -101,8 +101,8 @@ def close_normal_accounts(day: Day, account_ids: list[str]) -> None:
     accounts = accounts[accounts["account_id"].isin(account_ids)].copy()
     accounts["status"], accounts["close_date"] = "closed", today
     emit_changed_accounts(day, accounts)
-    clients = day.state["clients"]
-    clients = clients[(clients["system"] == "NOR") & clients["client_number"].isin(accounts["client_number"])].copy()
+    clients = of_normal_counter(day.state["clients"])
+    clients = clients[clients["client_number"].isin(accounts["client_number"])].copy()
     clients["status"], clients["close_date"] = "closed", today
     emit_clients(day, ev.ClientChanged, clients)
     holders = day.state["securities_accounts"]

@@ -17,6 +17,7 @@ import pandas as pd
 from simulator.delivery import deliver
 from simulator.feeds import FEEDS, EndOfDay
 from simulator.layouts import Column, Layout, layouts
+from simulator.state import of_normal_counter
 
 MAPPING = "next_counter"
 SHADOW_DAYS = 2
@@ -117,8 +118,7 @@ class Migration:
             return
         accounts = day.state["accounts"]
         accounts = accounts[accounts["line"] == "normal"]
-        clients = day.state["clients"]
-        clients = clients[clients["system"] == "NOR"]
+        clients = of_normal_counter(day.state["clients"])
         for kind, numbers in (
             # An account may be delivered before its client.
             ("client", [*clients["client_number"], *accounts["client_number"]]),

@@ -80,6 +80,11 @@ HELD_BY_ACCOUNT = (
 )
 
 
+def of_normal_counter(clients: pd.DataFrame) -> pd.DataFrame:
+    """Those clients that the normal counter knows."""
+    return clients[clients["system"] == "NOR"]
+
+
 def frame_of(chunks: list[Columns], event_class: type) -> pd.DataFrame:
     """Columnar events as one frame: amounts int64 in units of their scale, nullable ones as objects."""
     kinds = field_kinds(event_class)

@@ -12,7 +12,7 @@ from simulator.truth_customers import CustomersOfDay
 _WORST_FIRST = ("high", "medium", "low")
 
 
-class Standing(NamedTuple):
+class GradeAndPermissions(NamedTuple):
     """Over all client numbers of a customer: the worst grade, the earliest review, every permission once."""
 
     aml_grade: str | None = None
@@ -38,7 +38,7 @@ class StandingBook:
         }
         self._permissions -= {tuple(one) for one in event_log.events_of(business_date, events.PermissionRemoved)}
 
-    def standings(self, customers: CustomersOfDay) -> dict[str, Standing]:
+    def standings(self, customers: CustomersOfDay) -> dict[str, GradeAndPermissions]:
         """By customer id; of client numbers not delivered that day nothing is told."""
         grades: dict[str, list[events.AmlGradeSet]] = defaultdict(list)
         kinds: dict[str, set[str]] = defaultdict(set)
@@ -49,7 +49,7 @@ class StandingBook:
             if customer_id := customers.customer_of_member.get(("NOR", number)):
                 kinds[customer_id].add(kind)
         return {
-            customer_id: Standing(
+            customer_id: GradeAndPermissions(
                 min((grade.aml_grade for grade in grades[customer_id]), key=_WORST_FIRST.index, default=None),
                 min((grade.review_date for grade in grades[customer_id] if grade.review_date), default=None),
                 ", ".join(sorted(kinds[customer_id])) or None,

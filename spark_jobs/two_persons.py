@@ -21,6 +21,7 @@ from typing import Any
 
 from spark_jobs.config import Settings
 from spark_jobs.errors import ConfigurationError
+from spark_jobs.files import sha256_of
 
 ASKED, AGREED, DONE, FAILED, CHANGED = "asked", "agreed", "done", "failed", "changed"
 ROLES = "take_roles"
@@ -240,4 +241,4 @@ def must_be_agreed_roles(settings: Settings, roles: Path) -> None:
 
 
 def roles_digest(roles: Path) -> str:
-    return digest(hashlib.sha256(roles.read_bytes()).hexdigest())
+    return digest(sha256_of(roles))

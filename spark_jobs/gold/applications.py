@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from spark_jobs.gold.customers import normal_clients
 from spark_jobs.gold.tables import conform
 
 
@@ -13,8 +14,7 @@ def build_applications(applications: DataFrame, present: DataFrame) -> DataFrame
 
     customer_id is null until the client number is delivered by the normal counter, too.
     """
-    clients = present.where("system_code = 'NOR'").select("business_date", "client_number", "customer_id")
-    known = applications.join(clients, on=["business_date", "client_number"], how="left").select(
+    known = applications.join(normal_clients(present), on=["business_date", "client_number"], how="left").select(
         "*",
         # A token is `<key id>:<digits>`.
         F.concat(F.lit("PRO-"), F.substring(F.element_at(F.split("mobile_phone_token", ":"), -1), 1, 16)).alias(

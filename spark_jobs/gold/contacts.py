@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from spark_jobs.gold.customers import normal_clients
 from spark_jobs.gold.tables import conform
 
 
@@ -24,10 +25,9 @@ def build_calls(calls: DataFrame) -> DataFrame:
 
 def build_open_complaints(complaints: DataFrame, present: DataFrame) -> DataFrame:
     """Customers with complaints that are open. One of a client number not delivered that day counts for nobody."""
-    clients = present.where("system_code = 'NOR'").select("business_date", "client_number", "customer_id")
     counted = (
         complaints.where("complaint_status = 'open'")
-        .join(clients, on=["business_date", "client_number"], how="inner")
+        .join(normal_clients(present), on=["business_date", "client_number"], how="inner")
         .groupBy("customer_id", "business_date")
         .agg(F.count(F.lit(1)).alias("open_complaint_count"), F.min("opened_date").alias("first_opened_date"))
     )

@@ -24,6 +24,11 @@ def build_members_present(sightings: DataFrame, members: DataFrame) -> DataFrame
     )
 
 
+def normal_clients(present: DataFrame) -> DataFrame:
+    """Which customer a client number of the normal counter is on a day: senders without a counter of their own name clients so."""
+    return present.where("system_code = 'NOR'").select("business_date", "client_number", "customer_id")
+
+
 def build_customers(present: DataFrame) -> DataFrame:
     """One customer per day: its first member that day speaks for it, a normal client before the others.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from spark_jobs.gold.customers import normal_clients
 from spark_jobs.gold.tables import conform
 
 # From the least to the worst. A code the contract does not know is worse than all: nobody has said that it is harmless.
@@ -17,7 +18,7 @@ def build_aml_grades(grades: DataFrame, present: DataFrame) -> DataFrame:
     rank = F.when(place == 0, len(GRADES) + 1).otherwise(place)
     worst = F.max_by("aml_grade", F.struct(rank, "aml_grade"))
     counted = (
-        grades.join(_clients(present), on=["business_date", "client_number"], how="inner")
+        grades.join(normal_clients(present), on=["business_date", "client_number"], how="inner")
         .groupBy("customer_id", "business_date")
         .agg(
             worst.alias("aml_grade"),
@@ -31,12 +32,8 @@ def build_aml_grades(grades: DataFrame, present: DataFrame) -> DataFrame:
 def build_permissions(permissions: DataFrame, present: DataFrame) -> DataFrame:
     """Permissions of customers, each once, open since the first of their client numbers had it."""
     opened = (
-        permissions.join(_clients(present), on=["business_date", "client_number"], how="inner")
+        permissions.join(normal_clients(present), on=["business_date", "client_number"], how="inner")
         .groupBy("customer_id", "permission_kind", "business_date")
         .agg(F.min("opened_date").alias("opened_date"))
     )
     return conform(opened, "permissions")
-
-
-def _clients(present: DataFrame) -> DataFrame:
-    return present.where("system_code = 'NOR'").select("business_date", "client_number", "customer_id")

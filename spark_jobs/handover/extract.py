@@ -6,7 +6,6 @@ a manifest with control totals. A folder is whole or not there, and is never wri
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -22,6 +21,7 @@ import duckdb
 from spark_jobs.config import Settings
 from spark_jobs.declarations import read_yaml
 from spark_jobs.errors import ConfigurationError
+from spark_jobs.files import sha256_of
 from spark_jobs.formats.writing import write_delimited
 from spark_jobs.jobs.ask import plain_rows
 from spark_jobs.publish.duckdb_store import in_force, open_published
@@ -149,9 +149,8 @@ def _lines(cursor: duckdb.DuckDBPyConnection, width: int) -> Iterator[str]:
 def _is_whole(folder: Path) -> bool:
     entries = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
     return all(
-        (folder / entry["name"]).is_file() and hashlib.sha256((folder / entry["name"]).read_bytes()).hexdigest() == entry["sha256"]
-        for entry in entries
-    )  # fmt: skip
+        (folder / entry["name"]).is_file() and sha256_of(folder / entry["name"]) == entry["sha256"] for entry in entries
+    )
 
 
 def _refused(what: str, next_step: str) -> ConfigurationError:

@@ -7,11 +7,9 @@ earlier ones (of earlier ones only, when the lag is 0), never on figures that th
 
 from __future__ import annotations
 
-import hashlib
 import json
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -19,13 +17,12 @@ import pyarrow as pa
 from spark_jobs.config import Settings
 from spark_jobs.contracts import Contract, load_catalogue
 from spark_jobs.errors import C360Error, ConfigurationError
-from spark_jobs.files import replace_file
 from spark_jobs.formats import delimited
 from spark_jobs.formats.common import PARSE_ERROR, SOURCE_ROW
-from spark_jobs.formats.writing import write_delimited
 from spark_jobs.ingest.deliveries import Delivery, find_delivery
 from spark_jobs.jobs.status import local_lake
 from spark_jobs.publish.duckdb_store import connect_delta
+from spark_jobs.sending import is_of_another, send
 
 FEEDS = Path(__file__).parent / "feeds"
 PLATFORM, FEED = "performance_platform__relations", "staff_platform__relations"
@@ -67,7 +64,11 @@ def import_relations(settings: Settings, day: date, source: Path, replace: bool 
         _read(connection, delivery, platform)
         _check_rows(connection, settings, delivery, platform)
         lines = _lines(connection, platform, feed)
-    return delivery.rows, _deliver(settings.landing, day, feed, lines, delivery, replace)
+    if is_of_another(settings.landing, day, FEED, SENDER) and not replace:
+        raise _refused(
+            f"a delivery of another sender lies in landing for {FEED} of {day}", day, "give --replace if this one is right"
+        )  # fmt: skip
+    return delivery.rows, send(settings.landing, day, feed, lines, SENDER, delivery.is_opening)
 
 
 def _check_circle(folder: Path, day: date, lag: int) -> None:
@@ -158,39 +159,6 @@ def _lines(connection: duckdb.DuckDBPyConnection, platform: Contract, feed: Cont
         "|".join(codes.get(name, {}).get(cell, cell) or "" for name, cell in zip(names, row, strict=True))
         for row in rows
     ]
-
-
-def _deliver(landing: Path, day: date, feed: Contract, lines: list[str], delivery: Delivery, replace: bool) -> bool:
-    """File first, manifest last: it says that the delivery is complete. The same bytes again write nothing."""
-    folder = landing / day.isoformat() / feed.feed
-    manifest_file = folder / "manifest.json"
-    name = feed.file.replace("{business_date}", f"{day:%Y%m%d}")
-    lying = json.loads(manifest_file.read_text(encoding="utf-8")) if manifest_file.is_file() else {}
-    if lying and lying.get("sender") != SENDER and not replace:
-        raise _refused(
-            f"a delivery of another sender lies in landing for {feed.feed} of {day}",
-            day,
-            "give --replace if this one is right",
-        )
-    landing.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = folder / f"{name}.new"
-    entry = write_delimited(part, feed.feed, f"{day:%Y%m%d}", [column.source for column in feed.columns], lines)
-    manifest: dict[str, Any] = {
-        "feed": feed.feed, "business_date": day.isoformat(), "kind": "opening" if delivery.is_opening else "daily", "sender": SENDER,
-        "files": [{**entry, "name": name}], "control_totals": {"rows": str(len(lines))},
-    }  # fmt: skip
-    same = lying == manifest and (folder / name).is_file() and _sha256(folder / name) == entry["sha256"]
-    if same:
-        part.unlink()
-        return False
-    part.replace(folder / name)
-    replace_file(manifest_file, (json.dumps(manifest, indent=2) + "\n").encode(), 0o600)
-    return True
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _refused(what: str, day: date, where: str = "") -> ConfigurationError:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from spark_jobs.contracts import Contract
 from spark_jobs.errors import C360Error, DeliveryError, FileFormatError
+from spark_jobs.files import sha256_of
 from spark_jobs.formats import dbf, delimited, ofd, parquet
 from spark_jobs.formats.common import FileFacts
 
@@ -144,9 +145,7 @@ def _check_file(file: DeliveredFile, claim: tuple[int, str], where: str, retry: 
     if size != claimed_bytes:
         fault = f"{file.path.name} has {size:,} bytes, its manifest says {claimed_bytes:,}: {size - claimed_bytes:+,}"
         raise DeliveryError("C360-303", fault, where=where, kept="nothing of this feed and day", next_step=retry)
-    with file.path.open("rb") as stream:
-        sha = hashlib.file_digest(stream, "sha256").hexdigest()
-    if sha != claimed_sha:
+    if sha256_of(file.path) != claimed_sha:
         fault = f"{file.path.name} has another sha256 than its manifest says"
         raise DeliveryError("C360-303", fault, where=where, kept="nothing of this feed and day", next_step=retry)
 

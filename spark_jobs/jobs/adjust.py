@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -23,10 +22,10 @@ from spark_jobs.publish.adjustments import (
     PROPOSALS,
     PROPOSALS_SCHEMA,
     decisions,
-    table_of,
 )  # fmt: skip
 from spark_jobs.publish.duckdb_store import connect_delta
-from spark_jobs.publish.periods import LOCKS, as_month
+from spark_jobs.publish.meta import meta_table
+from spark_jobs.publish.periods import LOCKS, LOCKS_SCHEMA, as_month
 from spark_jobs.publish.revisions import next_revision
 
 CENT, LARGEST = Decimal("0.01"), Decimal("1e15")
@@ -60,9 +59,9 @@ def propose(run: Run, proposal: Proposal) -> int:
                 f"the adjustment cannot be proposed: {'; '.join(faults)}", "correct it, then propose it again"
             )
         must_be_open(connection, root, proposal.period)
-        number = connection.execute(f"select coalesce(max(number), 0) + 1 from {table_of(root, PROPOSALS)}").fetchone()[
-            0
-        ]
+        (number,) = connection.execute(
+            f"select coalesce(max(number), 0) + 1 from {meta_table(root, PROPOSALS, PROPOSALS_SCHEMA)}"
+        ).fetchone()
     row = (
         number, proposal.employee_id, proposal.branch_id, proposal.business_line, proposal.income_kind,
         Decimal(proposal.amount).quantize(CENT), proposal.period, proposal.origin, proposal.reason.strip(), proposal.who.strip(), run.number,
@@ -109,14 +108,12 @@ def read_decisions(connection: duckdb.DuckDBPyConnection, settings: Settings) ->
 
 def must_be_open(connection: duckdb.DuckDBPyConnection, root: str, period: str) -> None:
     """Raises ConfigurationError C360-192 for a month that is locked or lies before one that is."""
-    folder = Path(root) / "meta" / LOCKS
-    if folder.is_dir():
-        last = connection.execute(f"select max(period) from delta_scan('{folder}')").fetchone()[0]
-        if last and period <= last:
-            raise ConfigurationError(
-                "C360-192", f"{period} is locked, or a later month is", kept="nothing was changed",
-                next_step=f"propose it for a month after {last}, with --origin for the day it is about",
-            )  # fmt: skip
+    (last,) = connection.execute(f"select max(period) from {meta_table(root, LOCKS, LOCKS_SCHEMA)}").fetchone()
+    if last and period <= last:
+        raise ConfigurationError(
+            "C360-192", f"{period} is locked, or a later month is", kept="nothing was changed",
+            next_step=f"propose it for a month after {last}, with --origin for the day it is about",
+        )  # fmt: skip
 
 
 def _faults(connection: duckdb.DuckDBPyConnection, root: str, proposal: Proposal) -> list[str]:

@@ -7,7 +7,7 @@ nothing new writes nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -58,8 +58,17 @@ class Outcome:
     revision: int | None = None
 
 
-def load(run: Run, days: list[date], feeds: list[str] | None = None, accept: Request | None = None) -> Outcome:
-    """Load `days` (all feeds, or only `feeds`) and publish what is complete. `accept`: a person lets one shrunk delivery in."""
+def load(
+    run: Run,
+    days: list[date],
+    feeds: list[str] | None = None,
+    accept: Request | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> Outcome:
+    """Load `days` (all feeds, or only `feeds`) and publish what is complete. `accept`: a person lets one shrunk delivery in.
+
+    environment: whether and where a PostgreSQL is published to, besides the file.
+    """
     outcome = Outcome()
     duckdb_store.check_lake(run.lake.root)
     checks = load_checks(run.catalogue)
@@ -79,7 +88,7 @@ def load(run: Run, days: list[date], feeds: list[str] | None = None, accept: Req
     if outcome.unreconciled:
         unpublished = [day for day in unpublished if day < outcome.unreconciled[0].business_date]
     if unpublished:
-        outcome.revision = _publish(run, unpublished, bonus)
+        outcome.revision = _publish(run, unpublished, bonus, PostgresStore.of(environment))
         outcome.published = unpublished
     return outcome
 
@@ -274,7 +283,7 @@ def _stop_on_failure(run: Run, layer: str, frames: dict[str, DataFrame], finding
         )  # fmt: skip
 
 
-def _publish(run: Run, days: list[date], bonus: BonusTable) -> int:
+def _publish(run: Run, days: list[date], bonus: BonusTable, serving: PostgresStore | None) -> int:
     with run.timed("dbt"):
         statements = build_candidate(run, days)
     with run.timed("gate marts"):
@@ -292,7 +301,6 @@ def _publish(run: Run, days: list[date], bonus: BonusTable) -> int:
         file = duckdb_store.write_revision(run.lake.root, run.settings.published, revision, expected, bonus)
         duckdb_store.keep_statements(run.settings.published, revision, statements, candidate_name(run))
         # Both are whole before either is served: what is read all day first, the analysts' file with it.
-        serving = PostgresStore.of(os.environ)
         if serving:
             serving.write_revision(file, revision)
             serving.point_at(revision, run.settings.revisions_kept)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -16,6 +15,7 @@ from spark_jobs.jobs.adjust import read_decisions
 from spark_jobs.jobs.ask import plain_rows
 from spark_jobs.jobs.status import local_lake
 from spark_jobs.publish.duckdb_store import connect_delta, connect_published, in_force
+from spark_jobs.publish.meta import meta_table
 from spark_jobs.publish.periods import ADJUSTMENT, LOCKS, LOCKS_SCHEMA, as_month
 
 
@@ -63,10 +63,8 @@ def read_periods(settings: Settings) -> dict[str, list[dict[str, Any]]]:
 
 
 def _locks(connection: duckdb.DuckDBPyConnection, settings: Settings) -> list[dict[str, Any]]:
-    folder = Path(local_lake(settings)) / "meta" / LOCKS
-    if not folder.is_dir():
-        return []
-    return plain_rows(connection.execute(f"select * from delta_scan('{folder}') order by period"))
+    locks = meta_table(local_lake(settings), LOCKS, LOCKS_SCHEMA)
+    return plain_rows(connection.execute(f"select * from {locks} order by period"))
 
 
 def show_periods(found: dict[str, list[dict[str, Any]]], console: Console) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from rich.console import Console
 
-from spark_jobs.config import POSTGRES_VARIABLE, Settings
+from spark_jobs.config import Settings
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.ingest.deliveries import delivered_days
 from spark_jobs.jobs.ask import show
@@ -46,8 +46,9 @@ def rehearse(settings: Settings, day: date, console: Console) -> dict[str, Any]:
             next_step="deliver the correction first",
         )
     before = in_force(settings.published)
-    with _copied(settings) as copy, _without_postgres(), start_run(copy, f"rehearse {day}", console) as run:
-        outcome = load(run, [day])
+    with _copied(settings) as copy, start_run(copy, f"rehearse {day}", console) as run:
+        # To its own file alone.
+        outcome = load(run, [day], environment={})
         after = in_force(copy.published)
         found = compare(before.file, after.file)
     held = [
@@ -103,17 +104,6 @@ def _link(source: str, target: str) -> None:
         if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK):
             raise
         shutil.copy2(source, target)
-
-
-@contextmanager
-def _without_postgres() -> Iterator[None]:
-    """A rehearsal publishes to its own file alone."""
-    kept = os.environ.pop(POSTGRES_VARIABLE, None)
-    try:
-        yield
-    finally:
-        if kept is not None:
-            os.environ[POSTGRES_VARIABLE] = kept
 
 
 def show_rehearsal(found: dict[str, Any], console: Console) -> None:

@@ -6,7 +6,7 @@ taken away. Who wants one back proposes the same amount with the other sign. An 
 
 from __future__ import annotations
 
-from pathlib import Path
+from spark_jobs.publish.meta import meta_table
 
 PROPOSALS, CONFIRMATIONS = "adjustment_proposals", "adjustment_confirmations"
 PROPOSALS_SCHEMA = (
@@ -23,20 +23,11 @@ KINDS = (
     "advice_front", "advice_back", "advice_copy", "advice_portfolio",
 )  # fmt: skip
 
-_NONE = {PROPOSALS: PROPOSALS_SCHEMA, CONFIRMATIONS: CONFIRMATIONS_SCHEMA}
-
-
-def table_of(root: str, name: str) -> str:
-    """One of the two tables as DuckDB reads it: without rows where nobody has decided anything yet."""
-    if (Path(root) / "meta" / name).is_dir():
-        return f"delta_scan('{root}/meta/{name}')"
-    columns = (column.rsplit(" ", 1) for column in _NONE[name].split(", "))
-    return f"(select {', '.join(f'cast(null as {kind}) as {column}' for column, kind in columns)} where false)"
-
 
 def decisions(root: str) -> str:
     """Every proposal with its confirmation, if any: `confirmed_by` and `revision` are null until then."""
     return (
-        f"(select proposals.*, confirmations.who as confirmed_by, confirmations.revision from {table_of(root, PROPOSALS)} as proposals "
-        f"left join {table_of(root, CONFIRMATIONS)} as confirmations using (number))"
+        "(select proposals.*, confirmations.who as confirmed_by, confirmations.revision "
+        f"from {meta_table(root, PROPOSALS, PROPOSALS_SCHEMA)} as proposals "
+        f"left join {meta_table(root, CONFIRMATIONS, CONFIRMATIONS_SCHEMA)} as confirmations using (number))"
     )

@@ -8,11 +8,11 @@ the adjustments people decided (see `adjustments`).
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import duckdb
 
 from spark_jobs.publish.adjustments import CORRECTION, MANUAL, decisions
+from spark_jobs.publish.meta import meta_table
 
 LOCKS, LOCKS_SCHEMA = "period_locks", "period string, revision int, run int, who string, reason string"
 ADJUSTMENT, PAY_PUBLICATION = "adjustment", "pay_publication"
@@ -37,9 +37,9 @@ def create_periods(connection: duckdb.DuckDBPyConnection, root: str) -> None:
     decision of people, `adjustment_source` says which is which: its revision is the next one when it was confirmed, its period the one it was
     decided for, or, where that was locked before the revision came, the month after. Its amount is of net and after deductions.
     """
-    is_locked = (Path(root) / "meta" / LOCKS).is_dir()
-    locks = f"delta_scan('{root}/meta/{LOCKS}')" if is_locked else "(select '' as period, 0 as revision where false)"
-    connection.execute(f"create temp table locks as select period, revision from {locks}")
+    connection.execute(
+        f"create temp table locks as select period, revision from {meta_table(root, LOCKS, LOCKS_SCHEMA)}"
+    )
     connection.execute(
         f"create temp table published as select business_date, revision from delta_scan('{root}/meta/publications')"
     )

@@ -20,9 +20,7 @@ ranked as (
         ) as application_rank,
         count(*) over (partition by prospect_id, business_date) as application_count
     from applications
-    where
-        prospect_id is not null
-        and {{ is_in_run_window('business_date') }}
+    where prospect_id is not null
 ),
 
 described as (
