@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -29,15 +30,16 @@ def hashes(home: Path) -> dict[str, str]:
 
 
 def correct_relations(home: Path, day: str) -> None:
-    """Everybody's relations of a day go to the employee named first."""
+    """Every relation of a day that is the only one of its account and line goes to the employee named first; there are no fewer of them."""
     folder = home / "landing" / day / RELATIONS
     manifest = json.loads((folder / "manifest.json").read_text())
     file = folder / manifest["files"][0]["name"]
     head, names, *lines, _ = file.read_text("gb18030").splitlines()
-    first = lines[0].split("|")[2]
-    # One relation an account and line: the key has the employee in it.
-    moved = {tuple(line.split("|")[:2]): line.split("|") for line in lines}
-    lines = ["|".join([*cells[:2], first, *cells[3:]]) for cells in moved.values()]
+    rows = [line.split("|") for line in lines]
+    first, of_place = rows[0][2], Counter(tuple(row[:2]) for row in rows)
+    # The key has the employee in it.
+    moved = [[*row[:2], first, *row[3:]] if of_place[tuple(row[:2])] == 1 else row for row in rows]
+    lines = ["|".join(row) for row in moved]
     content = "".join(f"{line}\n" for line in [head, names, *lines, f"#T|{len(lines)}"]).encode("gb18030")
     # Another file in its place: what was linked from it stays what it was.
     file.unlink()

@@ -18,10 +18,10 @@ def test_a_killed_load_serves_nothing(moved):
 
 
 def test_the_next_load_keeps_what_was_settled_and_does_the_rest(moved):
-    with connect_delta() as connection:
+    with connect_delta() as connection:  # a test of the migration may have sent a shadow again, in a run of its own
         rows = connection.execute(
             f"select run, count(distinct feed) from delta_scan('{moved.settings.lake}/meta/deliveries') "
-            "where status = 'loaded' group by run order by run"
+            "where status = 'loaded' and feed not like 'shadow%' group by run order by run"
         ).fetchall()
     killed, went_on = rows
     assert killed[1] > 0 and went_on[1] > 0 and killed[0] < went_on[0]

@@ -48,7 +48,7 @@ with_figures as (
 with_inactive_days as (
     select
         *,
-        {{ inactive_days('business_date') }} as inactive_days
+        {{ days_inactive('business_date') }} as inactive_days
     from with_figures
 ),
 
@@ -59,8 +59,8 @@ standings as (
         trading_day_number,
         -- only normal clients have a status; who has none is not closed
         coalesce(customer_status = 'closed', false) as is_closed,
-        coalesce({{ is_lost() }}, false) as is_lost,
-        {{ is_valid_customer() }} as is_valid_customer
+        coalesce({{ customer_is_lost() }}, false) as is_lost,
+        {{ customer_is_valid() }} as is_valid_customer
     from with_inactive_days
 ),
 

@@ -6,7 +6,7 @@ with_days as (
     select
         *,
         datediff(as_of_date, open_date) as open_days,
-        {{ inactive_days('as_of_date') }} as inactive_days
+        {{ days_inactive('as_of_date') }} as inactive_days
     from customers
 ),
 
@@ -17,7 +17,7 @@ final as (
         {{ band_of('age_years', var('age_bands')) }} as age_band,
         -- the first that holds; what was brought in or taken out in the month is its change less its profit
         case
-            when {{ is_lost() }} then 'lost'
+            when {{ customer_is_lost() }} then 'lost'
             when total_asset_amount = 0 and last_trade_date is null then 'not_funded'
             when open_days < {{ var('new_days') }} then 'new'
             when
@@ -28,7 +28,7 @@ final as (
             when open_days < {{ var('growing_days') }} then 'growing'
             else 'mature'
         end as life_cycle,
-        {{ is_valid_customer() }} as is_valid_customer
+        {{ customer_is_valid() }} as is_valid_customer
     from with_days
 )
 
