@@ -23,7 +23,7 @@ test: .venv/.ready ## run all tests but the long ones
 	@.venv/bin/pytest -q -m "not acceptance" -n 2 --dist loadscope --no-loadscope-reorder
 
 acceptance: .venv/.ready ## run the long checks: all seeds and days, each formula and each reconciliation broken once
-	@.venv/bin/pytest -q -m acceptance
+	@.venv/bin/python -m pytest -q -m acceptance -n 2 --dist loadscope --no-loadscope-reorder -p tests.results_table --table tests/acceptance/results.md
 
 lint: .venv/.ready ## check style: ruff and sqlfluff
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/sqlfluff lint dbt_project/models --config dbt_project/.sqlfluff

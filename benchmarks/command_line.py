@@ -29,4 +29,9 @@ def run_benchmark(script: str, description: str, measure: Callable[..., list[str
 
 def when_and_where() -> str:
     """The beginning of the line under a table's title: seconds are those of one day and machine."""
-    return f"`make bench`, {date.today()}, {platform.machine()}, {psutil.cpu_count()} cores, Python {platform.python_version()}"
+    return f"`make bench`, {date.today()}, {machine()}"
+
+
+def machine() -> str:
+    """What ran: processor, cores and Python."""
+    return f"{platform.machine()}, {psutil.cpu_count()} cores, Python {platform.python_version()}"

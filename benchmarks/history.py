@@ -100,24 +100,25 @@ class Bench:
         self._generator = duckdb.connect()
         self._bases: set[int] = set()
 
-    def delivered(self, keys: int, number: int, spark: SparkSession | None = None) -> DataFrame:
-        path = self.folder / f"day_{keys}_{number}.parquet"
-        if not path.exists():
-            if keys not in self._bases:
-                make_base(self._generator, keys, LOG)
-                self._bases.add(keys)
-            write_day(self._generator, keys, number, path)
-        return (spark or self.spark).read.parquet(str(path))
+    def delivered(self, keys: int, numbers: list[int], spark: SparkSession | None = None) -> DataFrame:
+        """The snapshots of some days, each a partition of one folder, as bronze has them."""
+        folder = self.folder / f"days_{keys}"
+        days = [folder / f"{DAY}={day_of(number)}" for number in numbers]
+        for number, day in zip(numbers, days, strict=True):
+            if not day.exists():
+                if keys not in self._bases:
+                    make_base(self._generator, keys, LOG)
+                    self._bases.add(keys)
+                day.mkdir(parents=True)
+                write_day(self._generator, keys, number, day / "accounts.parquet")
+        return (spark or self.spark).read.option("basePath", str(folder)).parquet(*map(str, days))
 
     def rows(self, keys: int, numbers: list[int]) -> Rows:
         """Days as a load has them after its verdicts, with hash and origin."""
-        good = None
-        for number in numbers:
-            day = self.delivered(keys, number).select(
-                F.lit(day_of(number)).alias(DAY), *COLUMNS, row_hash(COLUMNS).alias(HASH), F.lit(1).alias("_delivery_number"),
-                F.lit("accounts.parquet").alias("_source_file"), F.monotonically_increasing_id().alias("_source_row"),
-            )  # fmt: skip
-            good = day if good is None else good.unionByName(day)
+        good = self.delivered(keys, numbers).select(
+            DAY, *COLUMNS, row_hash(COLUMNS).alias(HASH), F.lit(1).alias("_delivery_number"),
+            F.lit("accounts.parquet").alias("_source_file"), F.monotonically_increasing_id().alias("_source_row"),
+        )  # fmt: skip
         return Rows(good, None)
 
     def load(self, root: Path, keys: int, numbers: list[int], links: list[Link]) -> list[Link]:
@@ -131,7 +132,7 @@ class Bench:
 
     def merge(self, session: SparkSession, table: Path, keys: int, number: int) -> None:
         """A day into the textbook's table of versions, in that session."""
-        arrived = self.delivered(keys, number, session)
+        arrived = self.delivered(keys, [number], session).drop(DAY)
         textbook.merge(session, str(table), arrived, "account_id", day_of(number))
 
     def copy_of(self, root: Path) -> Path:
@@ -143,7 +144,7 @@ def warm_up(bench: Bench, keys: int) -> None:
     """WARM days of a small feed both ways: a virtual machine compiles what it meets again and again, and goes on doing so for minutes."""
     lake, table = bench.folder / "lake_warm", bench.folder / "table_warm"
     links = bench.load(lake, keys, [0], [])
-    textbook.create(str(table), bench.delivered(keys, 0, bench.plain), day_of(0))
+    textbook.create(str(table), bench.delivered(keys, [0], bench.plain).drop(DAY), day_of(0))
     for number in range(1, WARM + 1):
         links = bench.load(lake, keys, [number], links)
         bench.merge(bench.plain, table, keys, number)
@@ -156,7 +157,7 @@ def against_textbook(bench: Bench, keys: int) -> tuple[Cost, Cost, Cost, Path, l
     ours, plain, tuned = Cost(), Cost(), Cost()
     sessions = {"plain": (bench.plain, plain), "tuned": (bench.spark, tuned)}
     for name, (session, _) in sessions.items():
-        textbook.create(str(bench.folder / f"table_{name}"), bench.delivered(keys, 0, session), day_of(0))
+        textbook.create(str(bench.folder / f"table_{name}"), bench.delivered(keys, [0], session).drop(DAY), day_of(0))
     for turn in range(RUNS + 1):
         lake = bench.copy_of(opening)
         # The first turn warms the machine up, and its answers are compared.

@@ -47,6 +47,11 @@ ROUTES: dict[str, Route] = {
     "commission_employees": Route(("mart_commission_employee_month",)),
     "commission_branches": Route(("mart_commission_branch_month",)),
     "performance_employees": Route(("mart_performance_employee_month",)),
+    "performance_branches": Route(("mart_performance_branch_month",)),
+    "income_products": Route(("mart_income_product_day",)),
+    "movements": Route(("mart_customer_movement",)),
+    "charge_checks": Route(("mart_charge_check",)),
+    "rate_checks": Route(("mart_rate_check",)),
     "reveal": Route(("mart_customer_profile",), "reveal"),
     "export": Route((), "export"),  # of any mart another of its routes reads
     "status": Route(()),
@@ -62,6 +67,8 @@ REVEALABLE = {
 _ROLE_KEYS = {"zh", "en", "needs", "routes", "rows", "columns", "only", "reveal", "opens_by_lookup"}
 # Whose branch is that of the row itself: an applicant is no customer yet.
 _OF_A_BRANCH = ("mart_customer_profile", "mart_prospect")
+# A mart whose rows are units of several levels: a branch is one of them.
+_ROW_OF_BRANCH = {"mart_performance_branch_month": "unit_level = 'branch' and unit_id = $branch"}
 _PROFILE_OF = "customer_id in (select customer_id from mart_customer_profile where as_of_date = $as_of_date and {})"
 # Parameters: as_of_date, branch, employee, opened (customers a look-up opened for the caller or a call he took), taken (calls others took).
 _OWN_QUEUE = (
@@ -78,6 +85,8 @@ def row_condition(rule: str, mart: str, columns: Collection[str]) -> str | None:
     if rule == "all":
         return "true"
     if rule == "own_branch":
+        if mart in _ROW_OF_BRANCH:
+            return _ROW_OF_BRANCH[mart]
         if mart in _OF_A_BRANCH or "customer_id" not in columns:
             return "branch_id = $branch" if "branch_id" in columns else None
         # An account may be kept by another branch than its customer: the customer's counts.

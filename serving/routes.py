@@ -30,6 +30,7 @@ Page = Annotated[
 ]
 First = Annotated[dt.date | None, Query(description="first day, inclusive")]
 Last = Annotated[dt.date | None, Query(description="last day, inclusive")]
+Day = Annotated[dt.date | None, Query(description="the day; without it, the published one")]
 Purpose = Annotated[
     str | None, Header(alias="X-Purpose", pattern="^[a-z][a-z_]{0,40}$", description="why it is asked, one word for the audit log")
 ]  # fmt: skip
@@ -214,6 +215,38 @@ def performance_employees(
 ) -> Answer:
     """Incomes, customers and ranks of employees in a month."""
     return Answer(desk.performance_employees(caller, month, limit, page))
+
+
+@v1.get("/performance/branches", response_model=shapes.BranchPerformanceAnswer, responses=GONE, tags=["commission"])
+def performance_branches(
+    desk: Desk, caller: Asking, month: Month = None, limit: Limit = PAGE, page: Page = None
+) -> Answer:
+    """Performance of branches, regions and the firm in a month; rows of one `unit_level` add up to the firm."""
+    return Answer(desk.performance_branches(caller, month, limit, page))
+
+
+@v1.get("/performance/charges", response_model=shapes.ChargeCheckAnswer, responses=GONE, tags=["commission"])
+def charge_checks(desk: Desk, caller: Asking, day: Day = None, limit: Limit = PAGE, page: Page = None) -> Answer:
+    """Orders of a day that were not charged what was agreed."""
+    return Answer(desk.charge_checks(caller, day, limit, page))
+
+
+@v1.get("/performance/rates", response_model=shapes.RateCheckAnswer, responses=GONE, tags=["commission"])
+def rate_checks(desk: Desk, caller: Asking, day: Day = None, limit: Limit = PAGE, page: Page = None) -> Answer:
+    """Agreed rates to look at on a day: pending, not applied, ending soon or below the regulatory fees."""
+    return Answer(desk.rate_checks(caller, day, limit, page))
+
+
+@v1.get("/incomes/products", response_model=shapes.ProductIncomeAnswer, responses=GONE, tags=["commission"])
+def income_products(desk: Desk, caller: Asking, day: Day = None, limit: Limit = PAGE, page: Page = None) -> Answer:
+    """Income of a day by branch and kind of product."""
+    return Answer(desk.income_products(caller, day, limit, page))
+
+
+@v1.get("/movements", response_model=shapes.MovementAnswer, responses=GONE, tags=["commission"])
+def movements(desk: Desk, caller: Asking, day: Day = None, limit: Limit = PAGE, page: Page = None) -> Answer:
+    """What moved among customers on a day: large transfers, opened, closed, lost, newly valid."""
+    return Answer(desk.movements(caller, day, limit, page))
 
 
 @v1.post("/customers/{customer_id}/words", response_model=shapes.SaidAnswer, tags=["work"])

@@ -500,9 +500,61 @@ class Service:
             caller, "performance_employees", "mart_performance_employee_month", "employee_id", month, limit, page
         )
 
-    def _month(
-        self, caller: Caller, route: str, mart: str, key: str, month: str | None, limit: int, page: str | None
+    def performance_branches(
+        self, caller: Caller, month: str | None = None, limit: int = PAGE, page: str | None = None
     ) -> dict[str, Any]:
+        """Performance of each branch, region and of the firm in a month; without one, the month of the published day."""
+        mart = "mart_performance_branch_month"
+        return self._month(caller, "performance_branches", mart, "unit_level", month, limit, page, "unit_id")
+
+    def income_products(
+        self, caller: Caller, day: date | None = None, limit: int = PAGE, page: str | None = None
+    ) -> dict[str, Any]:
+        """What each kind of product earned in each branch on a day."""
+        return self._day(caller, "income_products", "mart_income_product_day", day, limit, page)
+
+    def movements(
+        self, caller: Caller, day: date | None = None, limit: int = PAGE, page: str | None = None
+    ) -> dict[str, Any]:
+        """What moved among customers on a day: large transfers, opened, closed, lost, newly valid."""
+        return self._day(caller, "movements", "mart_customer_movement", day, limit, page)
+
+    def charge_checks(
+        self, caller: Caller, day: date | None = None, limit: int = PAGE, page: str | None = None
+    ) -> dict[str, Any]:
+        """Orders of a day that were not charged what was agreed."""
+        return self._day(caller, "charge_checks", "mart_charge_check", day, limit, page)
+
+    def rate_checks(
+        self, caller: Caller, day: date | None = None, limit: int = PAGE, page: str | None = None
+    ) -> dict[str, Any]:
+        """Agreed rates somebody should look at on a day."""
+        return self._day(caller, "rate_checks", "mart_rate_check", day, limit, page)
+
+    def _day(
+        self, caller: Caller, route: str, mart: str, day: date | None, limit: int, page: str | None
+    ) -> dict[str, Any]:
+        """Rows of a mart by day; without a day, those of the published one."""
+        with self.asked(caller, route) as question:
+            key = tuple(name for name in MARTS[mart].key if name != MARTS[mart].day)
+            data, following = self._page(
+                question, mart, f"{MARTS[mart].day} = $day", {"day": day or question.snapshot.as_of_date},
+                question.columns(mart), key, limit, page,
+            )  # fmt: skip
+            return question.answer(data, next_page=following)
+
+    def _month(
+        self,
+        caller: Caller,
+        route: str,
+        mart: str,
+        key: str,
+        month: str | None,
+        limit: int,
+        page: str | None,
+        *more: str,
+    ) -> dict[str, Any]:
+        """Rows of a mart by month; key and `more`: what tells its rows of one month apart."""
         with self.asked(caller, route) as question:
             month = month or question.snapshot.as_of_date.strftime("%Y-%m")
             data, following = self._page(
@@ -511,7 +563,7 @@ class Service:
                 f"{MARTS[mart].month} = $month",
                 {"month": month},
                 question.columns(mart),
-                (key,),
+                (key, *more),
                 limit,
                 page,
             )

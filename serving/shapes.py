@@ -124,6 +124,11 @@ CustomerIncome = row_model("mart_income_customer_day", ENTRIES)
 EmployeeCommission = row_model("mart_commission_employee_month", ENTRIES)
 BranchCommission = row_model("mart_commission_branch_month", ENTRIES)
 EmployeePerformance = row_model("mart_performance_employee_month", ENTRIES)
+BranchPerformance = row_model("mart_performance_branch_month", ENTRIES)
+ProductIncome = row_model("mart_income_product_day", ENTRIES)
+Movement = row_model("mart_customer_movement", ENTRIES)
+ChargeCheck = row_model("mart_charge_check", ENTRIES)
+RateCheck = row_model("mart_rate_check", ENTRIES)
 
 
 class Claim(BaseModel):
@@ -241,6 +246,26 @@ class BranchCommissionAnswer(Paged):
 
 class EmployeePerformanceAnswer(Paged):
     data: list[EmployeePerformance]
+
+
+class BranchPerformanceAnswer(Paged):
+    data: list[BranchPerformance]
+
+
+class ProductIncomeAnswer(Paged):
+    data: list[ProductIncome]
+
+
+class MovementAnswer(Paged):
+    data: list[Movement]
+
+
+class ChargeCheckAnswer(Paged):
+    data: list[ChargeCheck]
+
+
+class RateCheckAnswer(Paged):
+    data: list[RateCheck]
 
 
 class PublishedDay(BaseModel):

@@ -68,7 +68,6 @@ WITHOUT_NULLS = (
     "normal_counter__cash_balances",
     "normal_counter__positions",
     "option_counter__contracts",
-    "reference__agreed_rates",
     "reference__branches",
     "reference__exchange_rates",
     "reference__statutory_rates",
@@ -119,6 +118,7 @@ def expected_situations() -> set[str]:
     expected |= {f"aml grade: {grade}" for grade in CODES["aml_grade"]}
     expected |= {f"permission: {kind}" for kind in CODES["permission_kind"]}
     expected |= {f"application: {status}" for status in CODES["application_status"]}
+    expected |= {f"agreed rate: {state}" for state in ("ended", "pending", "preferential")}
     expected |= {f"identity: {kind}" for kind in CODES["identity_kind"]}
     expected |= {"identity: invalid check digit", "identity: 15 digits"}
     expected |= {"relation: sum one", "relation: sum below one", "relation: sum above one", "relation: none"}
@@ -225,6 +225,7 @@ def _standing(day: EndOfDay, rows: dict[str, pd.DataFrame]) -> Counter[str]:
     counts.update("aml grade: " + day.state["aml_grades"]["aml_grade"])
     counts.update("permission: " + day.state["permissions"]["permission_kind"])
     counts.update("application: " + day.state["applications"]["application_status"])
+    counts.update(_rate_states(day))
     counts["overdraft"] += int((day.state["cash"]["amount"] < 0).sum())
     numbers = set(of_normal_counter(clients)["client_number"])
     normal = day.state["accounts"][day.state["accounts"]["line"] == "normal"]
@@ -233,6 +234,19 @@ def _standing(day: EndOfDay, rows: dict[str, pd.DataFrame]) -> Counter[str]:
     priced = set(row_keys(day.state["prices"], key))
     counts["position without price"] += int((~row_keys(rows["normal_counter__positions"], key).isin(priced)).sum())
     return counts
+
+
+def _rate_states(day: EndOfDay) -> Counter[str]:
+    rates, today = day.state["agreed_rates"], pd.Timestamp(day.date)
+    has_ended = rates["expiry_date"] < today
+    is_pending = rates["effective_date"] > today
+    return Counter(
+        {
+            "agreed rate: ended": int(has_ended.sum()),
+            "agreed rate: pending": int(is_pending.sum()),
+            "agreed rate: preferential": int((rates["expiry_date"].notna() & ~has_ended & ~is_pending).sum()),
+        }
+    )
 
 
 def _relation_sums(day: EndOfDay) -> Counter[str]:

@@ -93,7 +93,8 @@ class AgreedRateSet(NamedTuple):
     """Commission agreed with one account. Key: (account_id, product_class, exchange_code, effective_date).
 
     For options `commission_rate` is yuan a contract. `includes_regulatory_fee`: handling and regulatory fees are
-    inside the commission; otherwise they are charged on top, as `other_fee_amount` of the fill.
+    inside the commission; otherwise they are charged on top, as `other_fee_amount` of the fill. `expiry_date`: last day of a
+    preferential rate, after which the one before counts again; None when it has no end.
     """
 
     account_id: str
@@ -103,6 +104,7 @@ class AgreedRateSet(NamedTuple):
     commission_rate: Rate
     minimum_commission_amount: Money
     includes_regulatory_fee: bool
+    expiry_date: dt.date | None
 
 
 class AgreedRateRemoved(NamedTuple):

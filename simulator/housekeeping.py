@@ -152,7 +152,7 @@ def _change_relations(day: Day, generator: np.random.Generator, gone: set[str]) 
 
 
 def _agree_new_rates(day: Day, generator: np.random.Generator, gone: set[str]) -> None:
-    """A lower stock rate, as a new dated row beside the old one."""
+    """A lower stock rate, as a new dated row beside the old one; every other one is preferential and ends."""
     rates = unscripted(day, day.state["agreed_rates"])
     rates = rates[(rates["product_class"] == "stock") & ~rates["account_id"].isin(gone)]
     rates = rates[rates["account_id"].isin(day.state["accounts"]["account_id"])]
@@ -160,4 +160,6 @@ def _agree_new_rates(day: Day, generator: np.random.Generator, gone: set[str]) -
     rates["commission_rate"] = np.maximum(rates["commission_rate"].to_numpy() * 8 // 10, 8_500)
     # In force from the next session, so that today's file explains today's fills.
     rates["effective_date"] = pd.Timestamp(day.session_in(1))
+    ends = pd.Timestamp(day.session_in(1)) + pd.to_timedelta(generator.integers(0, 60, len(rates)), unit="D")
+    rates["expiry_date"] = np.where(np.arange(len(rates)) % 2 == 0, ends, np.datetime64("NaT"))
     day.emit(ev.AgreedRateSet, **{name: rates[name].to_numpy() for name in ev.AgreedRateSet._fields})

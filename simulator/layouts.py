@@ -226,7 +226,7 @@ _SPECIFICATIONS: dict[str, tuple[str, str, str, str, str]] = {
         _STATE_FEED,
         "agreed_rates_{date}.txt",
         "account_id product_class:product_class exchange_code:exchange commission_rate:rate "
-        "minimum_commission_amount:money includes_regulatory_fee:flag effective_date:date",
+        "minimum_commission_amount:money includes_regulatory_fee:flag effective_date:date expiry_date:date",
         "",
     ),
     "reference__statutory_rates": (

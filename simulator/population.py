@@ -196,7 +196,7 @@ def _agree_rates(day, generator, mains) -> None:
         emit_rates(day, accounts[who], product_class, exchange, agreed_on[who], rate[who], minimum, includes[who])
 
 
-def emit_rates(day, accounts, product_class, exchange, effective, rate, minimum, includes) -> None:
+def emit_rates(day, accounts, product_class, exchange, effective, rate, minimum, includes, expiry=None) -> None:
     """Agreed rates of many accounts for one product class and exchange."""
     day.emit(
         ev.AgreedRateSet,
@@ -207,6 +207,7 @@ def emit_rates(day, accounts, product_class, exchange, effective, rate, minimum,
         commission_rate=rate,
         minimum_commission_amount=minimum,
         includes_regulatory_fee=includes,
+        expiry_date=expiry,
     )
 
 

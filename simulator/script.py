@@ -25,6 +25,7 @@ RIGHTS_PRICE_CENTS, WON_SHARES = 3_000, 500
 SECOND_OFFER, MANY_SHARES = ("SSE", "718901"), 10_000
 OLD_OFFER = ("SZSE", "001999")
 TAKEN_OUT_CENTS = 45_000_000
+PREFERENTIAL_RATE = 9_000
 # What "moved" takes out; a court has ordered it, first on the first day and again on the fifth.
 DEDUCTED_CENTS, FIRST_ORDER, SECOND_ORDER, ESTATE = 250_000, "JD000001", "JD000002", "IN000001"
 
@@ -655,6 +656,26 @@ def _charge_wrongly(day: Day, stage: Stage) -> None:
     stage.fill(day, "unserved", order)
 
 
+def _agree_preferential_rates(day: Day, stage: Stage) -> None:
+    """A lower rate from tomorrow on, and one for funds that does not even pay the regulatory fees."""
+    account, place = stage.accounts["split", "normal"], ("stock", CHEAP_STOCK[0])
+    emit_rates(day, account, *place, day.session_in(1), PREFERENTIAL_RATE, 0, True)
+    emit_rates(day, stage.accounts["overshared", "normal"], "fund", "SZSE", day.date, 3_000, 0, True)
+
+
+def _end_preferential_rate(day: Day, stage: Stage) -> None:
+    """The lower rate is said to end with this day."""
+    emit_rates(
+        day, stage.accounts["split", "normal"], "stock", CHEAP_STOCK[0], day.date, PREFERENTIAL_RATE, 0, True, day.date
+    )
+
+
+def _charge_ended_rate(day: Day, stage: Stage) -> None:
+    """The counter has not heard that the lower rate is over."""
+    order = stage.order(day, "split", *CHEAP_STOCK, "buy", 400)
+    stage.fill(day, "split", order.assign(commission_rate=PREFERENTIAL_RATE, minimum_commission_amount=0))
+
+
 def _drop_securities_account(day: Day, stage: Stage) -> None:
     day.emit(
         ev.SecuritiesAccountRemoved,
@@ -706,6 +727,7 @@ _SCRIPT = {
         _announce_winners,
         _charge_for_advice,
         _charge_wrongly,
+        _agree_preferential_rates,
     ),
     2: (
         _trade_daily,
@@ -726,6 +748,7 @@ _SCRIPT = {
         _sell_out,
         _leave,
         _take_money_out,
+        _end_preferential_rate,
     ),
     3: (
         _trade_daily,
@@ -741,6 +764,7 @@ _SCRIPT = {
         _change_relations,
         _sell_collateral,
         _close_first_case,
+        _charge_ended_rate,
         _buy_back,
         _end_advice,
         _let_wins_lapse,

@@ -38,7 +38,8 @@ def rates_in_force(day: Day) -> pd.DataFrame:
     """The latest agreed rate of every account, product class and exchange; computed once a day."""
     if day.index not in day.broker.rates_by_day:
         rates = day.state["agreed_rates"]
-        rates = rates[rates["effective_date"] <= pd.Timestamp(day.date)]
+        today = pd.Timestamp(day.date)
+        rates = rates[(rates["effective_date"] <= today) & ~(rates["expiry_date"] < today)]
         # Rows of an account come in order of agreement unless a dated one was set again: the order is by date.
         rates = rates.sort_values("effective_date", kind="stable")
         rates = rates.drop_duplicates(["account_id", "product_class", "exchange_code"], keep="last").sort_index()

@@ -133,6 +133,7 @@ class _TruthRun:
             products = product_rows(self._log, business_date, market, state, incomes)
             self._files.add("income_product_day", products)
             self._files.add("charge_check", self._charges.rows(self._log, business_date, customers))
+            self._files.add("rate_check", self._charges.rate_rows(self._log, business_date, customers))
             self._advice_fees.add_day(self._log, business_date, customers)
             risks = self._account_risks(market, assets)
             self._write_customers(business_date, customers, assets_of_customer, holdings, risks, standings)

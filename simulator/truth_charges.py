@@ -1,4 +1,4 @@
-"""Orders that were not charged what was agreed with their account."""
+"""Orders that were not charged what was agreed with their account, and agreed rates somebody should look at."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from simulator.truth_money import ZERO, round_to_cent
 SELLS = ("sell", "sell_to_repay", "short_sell")
 REVERSE_REPO = ("reverse_repo_lend", "reverse_repo_return")
 CLASS_OF_KIND = {"convertible_bond": "bond"}
+# A rate of which several orders tell is told by the first of these.
+TOLD_FIRST = ("not_applied", "overcharged", "undercharged")
+RATE_NOTICE = dt.timedelta(days=30)
 
 
 class ChargeBook:
@@ -20,6 +23,7 @@ class ChargeBook:
 
     def __init__(self) -> None:
         self._agreed: dict[tuple[str, str, str], dict[dt.date, events.AgreedRateSet]] = defaultdict(dict)
+        self._statuses: dict[tuple[str, str, str], set[str]] = {}
 
     def apply(self, event_log: events.EventLog, business_date: dt.date) -> None:
         for removed in event_log.events_of(business_date, events.AgreedRateRemoved):
@@ -39,13 +43,50 @@ class ChargeBook:
             if fill.business not in REVERSE_REPO:
                 orders[fill.line, fill.account_id, fill.order_id].append(fill)
         rows = []
+        self._statuses = defaultdict(set)
         for key, fills in sorted(orders.items()):
             # Of a security that is not in the master nothing is agreed or fixed.
             place = (classes.get((fills[0].exchange_code, fills[0].security_code), ""), fills[0].exchange_code)
             status, figures = self._judge(business_date, fills, place, statutory)
+            self._statuses[key[1], *place].add(status)
             if status:
                 rows.append((business_date, *key, customers.customer_of_account.get(key[:2]), status, *figures))
         return rows
+
+    def rate_rows(self, event_log: events.EventLog, business_date: dt.date, customers: CustomersOfDay) -> list[tuple]:
+        """(date, account, class, exchange, effective and expiry date, customer, rate, regulatory rate, status, ends soon, too low), sorted.
+
+        Call it after `rows` of the same day, which says how orders were charged.
+        """
+        statutory = list(event_log.events_of(business_date, events.StatutoryRatePublished))
+        rows = []
+        fixed: dict[tuple[str, ...], Decimal] = {}
+        for (account, *place), known in sorted(self._agreed.items()):
+            in_force, _ = _now_and_before(known, business_date)
+            if tuple(place) not in fixed:
+                fixed[tuple(place)] = _rate_of("handling", place, statutory, business_date) + _rate_of(
+                    "regulatory", place, statutory, business_date
+                )
+            regulatory = fixed[tuple(place)]
+            for terms in known.values():
+                status, ends_soon, is_too_low = "effective", False, False
+                if terms.effective_date > business_date:
+                    status = "pending"
+                elif terms is in_force:
+                    told = self._statuses.get((account, *place), set())
+                    status = next((one for one in TOLD_FIRST if one in told), "effective")
+                    ends_soon = terms.expiry_date is not None and terms.expiry_date <= business_date + RATE_NOTICE
+                    is_too_low = terms.includes_regulatory_fee and terms.commission_rate < regulatory
+                if status == "effective" and not (ends_soon or is_too_low):
+                    continue
+                lines = (customers.customer_of_account.get((line, account)) for line in ("normal", "credit", "option"))
+                rows.append(
+                    (
+                        business_date, account, *place, terms.effective_date, terms.expiry_date, next(filter(None, lines), None),
+                        terms.commission_rate, regulatory, status, ends_soon, is_too_low,
+                    )
+                )  # fmt: skip
+        return sorted(rows, key=lambda row: row[:5])
 
     def _judge(
         self,
@@ -57,17 +98,17 @@ class ChargeBook:
         """Status, empty where all is as agreed, and the amounts."""
         turnover = sum(fill.turnover_amount for fill in fills)
         known = self._agreed[fills[0].account_id, *place]
-        newest_first = [known[day] for day in sorted(known, reverse=True) if day <= business_date]
+        terms_known = [terms for terms in _now_and_before(known, business_date) if terms]
         by_rate = [
             max(round_to_cent(turnover * terms.commission_rate), terms.minimum_commission_amount)
-            for terms in newest_first
+            for terms in terms_known
         ]
         commission = sum(fill.commission_amount for fill in fills)
         fees = sum(
             fill.stamp_duty_amount + fill.transfer_fee_amount + fill.order_fee_amount + fill.other_fee_amount
             for fill in fills
         )
-        is_inside = not newest_first or newest_first[0].includes_regulatory_fee
+        is_inside = not terms_known or terms_known[0].includes_regulatory_fee
         expected_fees = sum((_fees_of(fill, place, statutory, business_date, is_inside) for fill in fills), ZERO)
         expected = by_rate[0] if by_rate else None
         return _status(commission, by_rate, fees == expected_fees), (
@@ -77,6 +118,30 @@ class ChargeBook:
             fees,
             expected_fees,
         )
+
+
+def _now_and_before(
+    known: dict[dt.date, events.AgreedRateSet], business_date: dt.date
+) -> tuple[events.AgreedRateSet | None, events.AgreedRateSet | None]:
+    """What is in force, and the newest of what else was agreed until then, ended or not. A rate that has no successor has no `before`."""
+    begun = [known[day] for day in sorted(known, reverse=True) if day <= business_date]
+    in_force = next((terms for terms in begun if terms.expiry_date is None or terms.expiry_date >= business_date), None)
+    if in_force is None:
+        return None, None
+    return in_force, next((terms for terms in begun if terms is not in_force), None)
+
+
+def _rate_of(
+    kind: str, place: list[str], statutory: list[events.StatutoryRatePublished], business_date: dt.date
+) -> Decimal:
+    """The rate of a fee both sides pay."""
+    rates = [
+        (rate.effective_date, rate.rate)
+        for rate in statutory
+        if (rate.fee_kind, rate.product_class, rate.exchange_code, rate.side) == (kind, *place, "both")
+        and rate.effective_date <= business_date
+    ]
+    return max(rates)[1] if rates else ZERO
 
 
 def _status(commission: Decimal, by_rate: list[Decimal], fees_agree: bool) -> str:

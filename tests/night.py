@@ -1,7 +1,7 @@
-"""One broker whose deliveries are bad in every way a load must survive, for the tests that follow it from the bad night to the good end.
+"""One broker whose nights are bad in every way a load must survive, for the tests that follow it from there to the good end.
 
 Of the days after the opening, on the first single rows are bad, the second is clean, and on the last whole files are refused and two
-have lost half of their rows. What was delivered before anything was spoilt lies in `good`.
+have lost half of their rows. The first load, of the opening, is killed. What was delivered before anything was spoilt lies in `good`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from simulator.delivery import write_manifest
 from simulator.faults import Delivery, Lines, Planted, plant
 from simulator.layouts import layouts
 from simulator.randomness import stream
+from tests.killing import Killed, kill_a_load
 from tests.loading import LoadedBroker, load_home
 
 CLIENTS, ACCOUNTS, TRADES = "normal_counter__clients", "normal_counter__cash_accounts", "normal_counter__trades"
@@ -49,13 +50,14 @@ SWAPPED, UNSPLIT = 1, 4
 
 @dataclass
 class Night:
-    """The broker's home and what happened in its first load. `originals`: "feed:row number" → the good row's texts."""
+    """The broker's home and what happened in the first load that was not killed. `originals`: "feed:row number" → the good row's texts."""
 
     home: Path
     good: Path
     days: list[date]
     planted: dict[str, Planted] = field(default_factory=dict)
     originals: dict[str, dict[str, str]] = field(default_factory=dict)
+    killed: Killed | None = None
     first: LoadedBroker | None = None
 
     @property
@@ -74,7 +76,7 @@ class Night:
 
 
 def bad_night(home: Path, good: Path) -> Night:
-    """The broker simulated, spoilt and loaded; `good` is where the clean landing goes."""
+    """The broker simulated, spoilt and loaded, at the second attempt; `good` is where the clean landing goes."""
     days = simulator.simulate(home, customers=60, days=3, seed=7, start=date(2026, 9, 24)).dates
     shutil.copytree(home / "landing", good)
     night = Night(home, good, days)
@@ -87,6 +89,7 @@ def bad_night(home: Path, good: Path) -> Night:
     _spoil(night, CLIENTS, _spoil_clients(night))
     _spoil(night, ACCOUNTS, _repeat_key)
     _spoil(night, TRADES, _spoil_trade(night))
+    night.killed = kill_a_load(home, days[0])
     night.first = load_home(home)
     return night
 

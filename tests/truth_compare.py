@@ -167,6 +167,13 @@ CLAIMS = {
             "from mart_charge_check",
         ),
         Claim(
+            "rate_check",
+            ("business_date", "account_id", "product_class", "exchange_code", "effective_date"),
+            "select business_date, account_id, product_class, exchange_code, effective_date, expiry_date, "
+            "nullif(customer_id, 'unlinked') as customer_id, commission_rate, regulatory_rate, rate_status, is_ending_soon, "
+            "is_below_regulatory_fee from mart_rate_check",
+        ),
+        Claim(
             "commission_employee_month",
             ("commission_month", "employee_id"),
             "select commission_month, employee_id, gross_commission_amount, net_commission_amount, turnover_amount "

@@ -9,6 +9,7 @@
     'allotments_due',
     'repurchase_contracts',
     'order_charges',
+    'agreed_rates',
     'advice_agreements',
     'advice_fees',
     'phone_consents',

@@ -8,11 +8,20 @@ from typing import Any
 
 from serving.callers import Caller
 from serving.problems import NotAvailable
-from serving.service import MOST_A_PAGE
+from serving.service import MOST_A_PAGE, Service
 
 _LEFT_OUT = {"customer_id", "as_of_date", "commission_month", "region_name"}
 MOST_PAGES = 20
+_TRIES = 3
 # What fits on a screen; an export has all.
+RATES = (
+    "rate_status", "is_ending_soon", "is_below_regulatory_fee", "account_id", "product_class", "exchange_code", "commission_rate",
+    "minimum_commission_amount", "includes_regulatory_fee", "regulatory_rate", "effective_date", "expiry_date", "branch_id",
+)  # fmt: skip
+CHARGES = (
+    "charge_status", "account_id", "order_id", "product_class", "exchange_code", "currency_code", "turnover_amount", "commission_rate",
+    "charged_commission_amount", "expected_commission_amount", "charged_fee_amount", "expected_fee_amount", "branch_id",
+)  # fmt: skip
 _PERFORMANCE = (
     "firm_rank", "branch_rank", "employee_id", "employee_name_masked", "branch_id", "turnover_amount", "net_amount",
     "commission_net_amount", "interest_net_amount", "product_net_amount", "advice_net_amount", "after_deductions_amount",
@@ -21,15 +30,15 @@ _PERFORMANCE = (
 
 
 def whole(
-    question: Callable[..., dict[str, Any]], caller: Caller, month: str | None
+    question: Callable[..., dict[str, Any]], caller: Caller, when: str | date | None
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """All rows of a month, page by page; the token binds them to one revision. Raises NotAvailable for more than a page can show."""
-    answer = question(caller, month, MOST_A_PAGE, None)
+    """All rows of a month or day, page by page; the token binds them to one revision. Raises NotAvailable for more than a page can show."""
+    answer = question(caller, when, MOST_A_PAGE, None)
     rows, pages = list(answer["data"]), 1
     while answer["next_page"]:
         if pages == MOST_PAGES:
-            raise NotAvailable("there are more rows than a page shows", "export the month instead")
-        answer = question(caller, month, MOST_A_PAGE, answer["next_page"])
+            raise NotAvailable("there are more rows than a page shows", "export them instead")
+        answer = question(caller, when, MOST_A_PAGE, answer["next_page"])
         rows, pages = rows + answer["data"], pages + 1
     return answer, rows
 
@@ -49,6 +58,28 @@ def of_employees(answer: dict[str, Any], rows: list[dict[str, Any]], month: str 
     """By rank; what nobody earned comes last."""
     by_rank = sorted(rows, key=lambda row: (row["firm_rank"] is None, row["firm_rank"], row["employee_id"]))
     return {**_month(answer, month), **_table([{name: row.get(name) for name in _PERFORMANCE} for row in by_rank])}
+
+
+def of_rates(desk: Service, caller: Caller, day: date | None) -> dict[str, Any]:
+    """Agreed rates to look at and orders charged wrongly on a day, worst first, both of one revision."""
+    for _ in range(_TRIES):
+        answer, rates = whole(desk.rate_checks, caller, day)
+        charges_answer, charges = whole(desk.charge_checks, caller, day)
+        if answer["revision"] == charges_answer["revision"]:
+            shown = day or answer["as_of_date"]
+            return {
+                "envelope": answer,
+                "day": shown,
+                "rates": _picked(rates, RATES),
+                "charges": _picked(charges, CHARGES),
+            }
+    raise NotAvailable("the day changed while it was read")
+
+
+def _picked(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> dict[str, Any]:
+    """The columns the caller has of these, grouped by the first of them, without sums: rates are not added, nor amounts of several currencies."""
+    rows = [{name: row[name] for name in columns if name in row} for row in rows]
+    return {**_table(sorted(rows, key=lambda row: str(row.get(columns[0])))), "sums": {}}
 
 
 def _month(answer: dict[str, Any], month: str | None) -> dict[str, Any]:

@@ -27,6 +27,8 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
 }
 _PERCENT = ("_ratio", "_degree", "_rate")
+# Rates of commission are spoken of by the ten thousand.
+_PER_TEN_THOUSAND = ("commission_rate", "regulatory_rate")
 
 
 @cache
@@ -59,6 +61,8 @@ def written(column: str, value: Any, words: Words) -> str:
     if column == "quantity":
         return f"{value:,.2f}".rstrip("0").rstrip(".")
     if isinstance(value, Decimal):
+        if column in _PER_TEN_THOUSAND:
+            return words.word("per_ten_thousand").format(f"{value * 10_000:,.4f}".rstrip("0").rstrip("."))
         if column.endswith(_PERCENT):
             return f"{value * 100:,.2f}%"
         return f"{value:,.2f}" if column.endswith("_amount") else f"{value:,f}"

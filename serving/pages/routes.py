@@ -18,7 +18,7 @@ from serving.pages.tickets import use_ticket
 from serving.pages.visits import Form, PageRoute, Visit, Visiting, may, navigation
 from serving.problems import NotAllowed, NotAuthenticated, NotFound, NotValid
 from serving.reveal import reveal
-from serving.routes import Page
+from serving.routes import Day, Page
 from serving.service import LOOKUP_BY
 
 HELD_SECONDS = 10 * 60
@@ -285,6 +285,11 @@ def performance(visit: Visiting, month: Month = None) -> Response:
     caller = visit.caller()
     answer, rows = commission.whole(visit.desk.performance_employees, caller, month)
     return visit.show("performance.html", **commission.of_employees(answer, rows, month))
+
+
+@router.get("/rates")
+def rates(visit: Visiting, day: Day = None) -> Response:
+    return visit.show("rates.html", **commission.of_rates(visit.desk, visit.caller(), day))
 
 
 # the day

@@ -144,6 +144,9 @@ def build_gold(
             silver("reference__agreed_rates"),
             silver("reference__statutory_rates"),
         ),
+        "agreed_rates": charges.build_agreed_rates(
+            silver("reference__agreed_rates"), silver("reference__statutory_rates"), accounts
+        ),
         "staff_relations": conform(silver("staff_platform__relations"), "staff_relations"),
         "branches": conform(silver("reference__branches"), "branches"),
         "employees": conform(silver("reference__employees"), "employees"),

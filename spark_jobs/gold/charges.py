@@ -1,4 +1,4 @@
-"""What every order should have been charged, by the rate agreed with the account and the statutory rates of the trade date.
+"""The rates agreed with accounts, and what every order should have been charged by them and by the statutory rates of the trade date.
 
 All amounts are in the currency of the trade. Commission is floored once an order and day, over its fills; statutory fees are
 rounded fill by fill, as counters do.
@@ -23,6 +23,8 @@ PRODUCT_CLASSES = {
 _SELLS = ("sell", "sell_to_repay", "short_sell")
 _NOT_CHARGED_BY_RATE = ("reverse_repo_lend", "reverse_repo_return")
 _STATUTORY = ("stamp_duty", "transfer", "handling", "regulatory")
+_REGULATORY = ("handling", "regulatory")
+_LINES_WITH_RATES = ("normal", "credit", "option")
 _ORDER = ("business_date", "business_line", "account_id", "order_id")
 _PLACE = ("product_class", "exchange_code")
 
@@ -60,6 +62,51 @@ def build_order_charges(
         }
     )
     return conform(with_owner(charged, accounts), "order_charges")
+
+
+def build_agreed_rates(agreed: DataFrame, statutory: DataFrame, accounts: DataFrame) -> DataFrame:
+    """Grain: account, class, exchange, effective date and business date: what is agreed, whether it is in force, and for whom.
+
+    regulatory_rate: handling and regulatory fee both sides pay that day; a rate with these fees inside that is lower loses money.
+    customer_id and branch_id are null for an account that is not delivered. An account number that two counters use is the normal one's.
+    """
+    fixed = (
+        statutory.where("effective_date <= business_date and side = 'both'")
+        .groupBy("business_date", *_PLACE)
+        .agg(
+            *(
+                F.max_by("rate", F.when(F.col("fee_kind") == kind, F.col("effective_date"))).alias(f"{kind}_rate")
+                for kind in _REGULATORY
+            )
+        )
+    )
+    lines = F.array(*(F.lit(line) for line in _LINES_WITH_RATES))
+    owners = (
+        accounts.where(F.col("business_line").isin(*_LINES_WITH_RATES))
+        .groupBy("business_date", "account_id")
+        .agg(
+            F.min_by(F.struct("customer_id", "branch_id"), F.array_position(lines, F.col("business_line"))).alias(
+                "owner"
+            )
+        )
+    )
+    in_force = _agreed_in_force(agreed).select(
+        "business_date", "account_id", *_PLACE, F.col("now.effective_date").alias("effective_date"), F.lit(True).alias("_is_in_force")
+    )  # fmt: skip
+    rated = (
+        agreed.join(in_force, ["business_date", "account_id", *_PLACE, "effective_date"], "left")
+        .join(F.broadcast(fixed), ["business_date", *_PLACE], "left")
+        .join(owners, ["business_date", "account_id"], "left")
+        .withColumns(
+            {
+                "customer_id": F.col("owner.customer_id"),
+                "branch_id": F.col("owner.branch_id"),
+                "regulatory_rate": sum((F.coalesce(F.col(f"{kind}_rate"), zero()) for kind in _REGULATORY), zero()),
+                "is_in_force": F.coalesce(F.col("_is_in_force"), F.lit(False)),
+            }
+        )
+    )
+    return conform(rated, "agreed_rates")
 
 
 def _fills(frames: dict[str, DataFrame], securities: DataFrame) -> DataFrame:
@@ -120,14 +167,26 @@ def _with_statutory_fees(fills: DataFrame, statutory: DataFrame) -> DataFrame:
 
 
 def _agreed_in_force(agreed: DataFrame) -> DataFrame:
-    """The rate `now` and the one `before` of every account, class and exchange on every day."""
-    terms = F.struct("effective_date", "commission_rate", "minimum_commission_amount", "includes_regulatory_fee")
+    """The rate `now` and the one `before` of every account, class and exchange on every day with one in force.
+
+    now: the newest that has begun and not ended. before: the newest other one that has begun; a preferential rate that is over is what
+    a counter goes on charging.
+    """
+    terms = F.struct(
+        "effective_date", "expiry_date", "commission_rate", "minimum_commission_amount", "includes_regulatory_fee"
+    )
     newest_first = F.sort_array(F.collect_list(terms), asc=False)
+    now = F.get(
+        F.filter("terms", lambda one: F.coalesce(one["expiry_date"] >= F.col("business_date"), F.lit(True))), F.lit(0)
+    )
+    before = F.get(F.filter("terms", lambda one: one["effective_date"] != F.col("now.effective_date")), F.lit(0))
     return (
         agreed.where("effective_date <= business_date")
         .groupBy("business_date", "account_id", *_PLACE)
         .agg(newest_first.alias("terms"))
-        .select("business_date", "account_id", *_PLACE, F.get("terms", F.lit(0)).alias("now"), F.get("terms", F.lit(1)).alias("before"))
+        .withColumn("now", now)
+        .where("now is not null")
+        .select("business_date", "account_id", *_PLACE, "now", before.alias("before"))
     )  # fmt: skip
 
 

@@ -38,6 +38,7 @@ FEEDS: dict[str, tuple[str, ...]] = {
     "advice_agreements": ("advice_counter__agreements", "fund_advice_counter__agreements"),
     "advice_fees": ("advice_counter__fees", "fund_advice_counter__fees"),
     "order_charges": ("normal_counter__trades", "credit_counter__trades", "reference__agreed_rates"),
+    "agreed_rates": ("reference__agreed_rates",),
     "staff_relations": ("staff_platform__relations",),
     "branches": ("reference__branches",),
     "employees": ("reference__employees",),

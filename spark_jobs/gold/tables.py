@@ -171,6 +171,14 @@ TABLES: dict[str, GoldTable] = {
             f"charged_fee_amount {MONEY}, expected_fee_amount {MONEY}",
         ),
         GoldTable(
+            "agreed_rates",
+            "agreed rate and business date",
+            ("account_id", "product_class", "exchange_code", "effective_date", "business_date"),
+            "account_id string, product_class string, exchange_code string, effective_date date, business_date date, customer_id string, "
+            f"branch_id string, expiry_date date, commission_rate {RATE}, minimum_commission_amount {MONEY}, includes_regulatory_fee boolean, "
+            f"regulatory_rate {RATE}, is_in_force boolean",
+        ),
+        GoldTable(
             "staff_relations",
             "account, business line, employee and business date (of the relation slice)",
             ("business_line", "account_id", "employee_id", "business_date"),

@@ -81,6 +81,10 @@ MARTS: dict[str, Mart] = {
             ("customer_id", "business_date"),
         ),
         Mart(
+            "mart_rate_check", "business_date", ("account_id", "product_class", "exchange_code", "effective_date", "business_date"),
+            ("customer_id", "business_date"),
+        ),
+        Mart(
             "mart_commission_customer_day", "business_date", ("customer_id", "business_line", "business_date"),
             ("customer_id", "business_date"), is_pay=True,
         ),

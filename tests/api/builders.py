@@ -215,6 +215,11 @@ def mart_rows(keys: Keys, shift: int = 0, day: date = DAY) -> dict[str, list[dic
             {"business_date": day, "business_line": "normal", "account_id": f"A{place:03d}", "order_id": f"O{place:03d}",
              "customer_id": PEOPLE[place].customer_id, "branch_id": BRANCHES[place % 4], "charge_status": "overcharged"}
         )  # fmt: skip
+        rows["mart_rate_check"].append(
+            {"business_date": day, "account_id": f"A{place:03d}", "product_class": "stock", "exchange_code": "SSE",
+             "effective_date": day, "customer_id": PEOPLE[place].customer_id, "branch_id": BRANCHES[place % 4],
+             "commission_rate": Decimal("0.00025000"), "rate_status": "overcharged"}
+        )  # fmt: skip
         rows["mart_income_employee_day"].append(
             {"business_date": day, "employee_id": f"E{place:03d}", "branch_id": BRANCHES[place % 4], "business_line": "normal",
              "income_kind": "commission", "gross_amount": Decimal("30.00"), "net_amount": Decimal("18.60")}
@@ -235,6 +240,10 @@ def mart_rows(keys: Keys, shift: int = 0, day: date = DAY) -> dict[str, list[dic
         rows["mart_income_branch_day"].append(
             {"business_date": day, "branch_id": branch, "region_name": "华东", "business_line": "normal", "income_kind": "commission",
              "gross_amount": Decimal("60.00"), "net_amount": Decimal("37.20"), "account_branch_net_amount": Decimal("37.20")}
+        )  # fmt: skip
+    for level, unit in (("region", "华东"), ("firm", "firm")):
+        rows["mart_performance_branch_month"].append(
+            {"performance_month": month, "as_of_date": day, "unit_level": level, "unit_id": unit, "net_amount": Decimal("307.20")}
         )  # fmt: skip
     return rows
 

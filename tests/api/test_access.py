@@ -22,13 +22,16 @@ MAY_ASK = {
     "agent": "lookup profile accounts holdings asset_history tags open_items prospects lists list_calls work notes commission_customer reveal "
     "status",
     "branch_manager": "lookup profile accounts holdings asset_history tags open_items prospects lists list_calls list_suppressed notes commission_customer "
-    "income_customer commission_employees commission_branches performance_employees export status",
-    "e_office": "lookup profile accounts holdings asset_history tags commission_customer commission_employees commission_branches status",
-    "performance": "commission_customer income_customer commission_employees commission_branches performance_employees export status",
+    "income_customer income_products commission_employees commission_branches performance_employees performance_branches movements "
+    "charge_checks rate_checks export status",
+    "e_office": "lookup profile accounts holdings asset_history tags commission_customer commission_employees commission_branches charge_checks rate_checks status",
+    "performance": "commission_customer income_customer income_products commission_employees commission_branches performance_employees "
+    "performance_branches charge_checks rate_checks export status",
     "risk_control": "lookup profile accounts holdings asset_history tags open_items prospects lists list_calls list_suppressed notes commission_customer "
-    "reveal export status",
+    "movements reveal export status",
     "analyst": "profile accounts holdings asset_history tags open_items prospects lists list_suppressed commission_customer income_customer "
-    "commission_employees commission_branches performance_employees export status",
+    "income_products commission_employees commission_branches performance_employees performance_branches movements charge_checks "
+    "rate_checks export status",
     "auditor": "profile lists list_calls list_suppressed commission_employees commission_branches status",
 }  # fmt: skip
 CALLS: dict[str, tuple[str, str, Any]] = {
@@ -56,6 +59,11 @@ CALLS: dict[str, tuple[str, str, Any]] = {
     "commission_employees": ("get", "/v1/commission/employees", None),
     "commission_branches": ("get", "/v1/commission/branches", None),
     "performance_employees": ("get", "/v1/performance/employees", None),
+    "performance_branches": ("get", "/v1/performance/branches", None),
+    "income_products": ("get", "/v1/incomes/products", None),
+    "movements": ("get", "/v1/movements", None),
+    "charge_checks": ("get", "/v1/performance/charges", None),
+    "rate_checks": ("get", "/v1/performance/rates", None),
     "status": ("get", "/v1/status", None),
 }
 PARTS = {"lookup", "open_items", "asset_history", "lists", "status"}  # answers of some columns of their mart
@@ -106,6 +114,24 @@ def test_role_gets_its_routes_with_its_columns_and_is_refused_all_others(role: s
                 assert seen <= (_columns(role, mart) if mart else seen) | {"call_count"}, route
             else:
                 assert seen == _columns(role, mart), route
+
+
+def test_a_branch_sees_its_own_unit_and_the_performance_office_all_of_them(client, headers_of) -> None:
+    def units(role: str) -> set[tuple[str, str]]:
+        rows = _ask(client, "performance_branches", headers_of(role, AGENT_BRANCH, AGENT_EMPLOYEE)).json()["data"]
+        return {(row["unit_level"], row["unit_id"]) for row in rows}
+
+    assert units("branch_manager") == {("branch", AGENT_BRANCH)}
+    assert units("performance") > {("branch", AGENT_BRANCH), ("firm", "firm")}
+
+
+def test_a_list_by_day_is_of_the_published_day_or_of_the_one_asked_for(client, headers_of) -> None:
+    headers = headers_of("performance")
+    published = client.get("/v1/performance/rates?limit=3", headers=headers).json()
+    assert {row["business_date"] for row in published["data"]} == {published["as_of_date"]} and published["next_page"]
+    following = client.get(f"/v1/performance/rates?limit=3&page={published['next_page']}", headers=headers).json()
+    assert len({row["account_id"] for answer in (published, following) for row in answer["data"]}) == 6
+    assert client.get("/v1/performance/rates?day=2000-01-03", headers=headers).json()["data"] == []
 
 
 @pytest.mark.parametrize("role", MAY_ASK)

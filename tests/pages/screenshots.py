@@ -120,6 +120,8 @@ def _manager(page: Any, address: str, key: str, picture: Any, language: str) -> 
 def _performance_office(page: Any, address: str, key: str, picture: Any, language: str) -> None:
     page.goto(f"{address}/pages/performance")
     picture("performance")
+    page.goto(f"{address}/pages/rates")
+    picture("rates")
 
 
 def ticket_path(address: str, key: str, phone: str | None) -> str:

@@ -138,6 +138,23 @@ def test_employees_stand_by_their_place_with_sums_and_a_manager_sees_his_own(vis
     assert agent.status == 403
 
 
+def test_rates_to_look_at_and_orders_charged_wrongly_stand_on_one_page(visit, key_of) -> None:
+    office, manager, agent = visit(), visit(), visit()
+    office.sign_in(key_of("e_office"))
+    text = office.get("/pages/rates")
+    assert text.count("****") >= 16 and "万2.5" in text and "多收" in text and "股票" in text
+    assert "2.5 bp" in office.get("/pages/rates?lang=en") and "overcharged" in office.page.text
+    assert "A000" not in office.page.text.replace("****A000", "")
+    assert office.get("/pages/rates?day=2000-01-03").count('class="notice"') == 2
+    office.get("/pages/rates?day=yesterday")
+    assert office.status == 422
+    manager.sign_in(key_of("branch_manager"))
+    assert 0 < manager.get("/pages/rates").count("<tr>") < text.count("<tr>")
+    agent.sign_in(key_of("agent"))
+    agent.get("/pages/rates")
+    assert agent.status == 403
+
+
 def test_months_are_walked_and_there_is_none_after_the_published_one(visit, key_of) -> None:
     office = visit()
     office.sign_in(key_of("performance"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from serving.overlay import RESULTS, WORDS
-from serving.pages import customers
+from serving.pages import commission, customers
 from serving.pages import texts as module
 from serving.pages.chart import curve
 from serving.pages.rendering import reason_parts, written
@@ -42,7 +42,7 @@ def test_every_column_a_page_can_show_has_a_name() -> None:
         for entry in read_dictionary()
         if entry.mart.startswith("mart_commission") and entry.column not in ("commission_month", "region_name")
     }
-    for names in (customers.WHO, customers.CONTACT, customers.TOTALS, customers.RISK, customers.OPEN_ITEMS, customers.HOLDINGS,
+    for names in (commission.RATES, commission.CHARGES, customers.WHO, customers.CONTACT, customers.TOTALS, customers.RISK, customers.OPEN_ITEMS, customers.HOLDINGS,
                   customers.ACCOUNTS, *customers.BLOCKS.values()):  # fmt: skip
         shown |= set(names)
     listed = (OUTBOUND / "int_customers_listed.sql").read_text(encoding="utf-8")

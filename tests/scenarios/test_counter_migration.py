@@ -26,6 +26,8 @@ from spark_jobs.jobs.status import read_status
 from spark_jobs.publish.duckdb_store import connect_delta
 from tests.truth_compare import CLAIMS, must_equal_truth
 
+pytestmark = pytest.mark.acceptance
+
 MOVED = tuple(next_layouts())
 STATES = tuple(feed for feed, layout in next_layouts().items() if layout.mode == "state")
 EVENTS = tuple(feed for feed in MOVED if feed not in STATES)

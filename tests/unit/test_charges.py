@@ -6,20 +6,24 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from pyspark.sql import DataFrame
 
-from spark_jobs.gold.charges import build_order_charges
+from spark_jobs.gold.charges import build_agreed_rates, build_order_charges
 
 OLD, NEW = date(2023, 8, 25), date(2023, 8, 28)
 """The last trading day of the old stamp duty and handling fee, and the first of the halved and lowered ones."""
 
-# account, agreed from, rate, minimum, whether regulatory fees are inside: quote 2.5 in ten thousand, floor 5 yuan.
+# account, agreed from and to, rate, minimum, whether regulatory fees are inside: quote 2.5 in ten thousand, floor 5 yuan.
 AGREED = [
-    ("IN", date(2020, 1, 1), "0.00025", "5.00", True),
-    ("ON", date(2020, 1, 1), "0.00025", "5.00", False),
-    ("LATE", date(2020, 1, 1), "0.00100", "5.00", True),
-    ("LATE", NEW, "0.00010", "0.00", True),
-    ("LATE", date(2030, 1, 1), "0.00001", "0.00", True),
-    ("HK", date(2020, 1, 1), "0.00100", "0.00", True),
+    ("IN", date(2020, 1, 1), None, "0.00025", "5.00", True),
+    ("ON", date(2020, 1, 1), None, "0.00025", "5.00", False),
+    ("LATE", date(2020, 1, 1), None, "0.00100", "5.00", True),
+    ("LATE", NEW, None, "0.00010", "0.00", True),
+    ("LATE", date(2030, 1, 1), None, "0.00001", "0.00", True),
+    ("PREFERRED", date(2020, 1, 1), None, "0.00100", "5.00", True),
+    ("PREFERRED", date(2023, 1, 1), OLD, "0.00010", "0.00", True),
+    ("OVER", date(2020, 1, 1), OLD, "0.00010", "0.00", True),
+    ("HK", date(2020, 1, 1), None, "0.00100", "0.00", True),
 ]
 STATUTORY = [
     ("stamp_duty", "stock", "SSE", "sell", date(2008, 9, 19), "0.001"),
@@ -41,6 +45,9 @@ ORDERS = [
     ("sold after", "IN", NEW, "sell", ["50000"]),
     ("late", "LATE", NEW, "buy", ["50000"]),
     ("hong kong", "HK", NEW, "buy", ["1234.50"]),
+    ("last day", "PREFERRED", OLD, "buy", ["50000"]),
+    ("day after", "PREFERRED", NEW, "buy", ["50000"]),
+    ("over", "OVER", NEW, "buy", ["50000"]),
     ("nobody agreed", "NONE", NEW, "buy", ["50000"]),
     ("repo", "IN", NEW, "reverse_repo_lend", ["50000"]),
 ]
@@ -76,25 +83,36 @@ def charges(spark) -> dict[str, dict]:
         [(day, place, "S1", kind) for day in (OLD, NEW) for place, kind in (("SSE", "stock"), ("HK_SH", "hk_stock"))],
         "business_date date, exchange_code string, security_code string, security_kind string",
     )
-    agreed = spark.createDataFrame(
+    found = build_order_charges(
+        {"normal": trades}, accounts_of(spark), securities, agreed_of(spark), statutory_of(spark)
+    )
+    return {row.order_id: row.asDict() for row in found.collect()}
+
+
+def agreed_of(spark) -> DataFrame:
+    return spark.createDataFrame(
         [
-            (day, account, "hk_stock" if account == "HK" else "stock", "HK_SH" if account == "HK" else "SSE", since, Decimal(rate), Decimal(minimum), inside)
+            (day, account, "hk_stock" if account == "HK" else "stock", "HK_SH" if account == "HK" else "SSE", since, until, Decimal(rate), Decimal(minimum), inside)
             for day in (OLD, NEW)
-            for account, since, rate, minimum, inside in AGREED
+            for account, since, until, rate, minimum, inside in AGREED
         ],
-        "business_date date, account_id string, product_class string, exchange_code string, effective_date date, commission_rate decimal(12,8), "
-        "minimum_commission_amount decimal(18,2), includes_regulatory_fee boolean",
+        "business_date date, account_id string, product_class string, exchange_code string, effective_date date, expiry_date date, "
+        "commission_rate decimal(12,8), minimum_commission_amount decimal(18,2), includes_regulatory_fee boolean",
     )  # fmt: skip
-    statutory = spark.createDataFrame(
+
+
+def statutory_of(spark) -> DataFrame:
+    return spark.createDataFrame(
         [(day, *row[:-1], Decimal(row[-1])) for day in (OLD, NEW) for row in STATUTORY],
         "business_date date, fee_kind string, product_class string, exchange_code string, side string, effective_date date, rate decimal(12,8)",
     )
-    accounts = spark.createDataFrame(
-        [(NEW, "normal", "IN", "C1", "B1")],
+
+
+def accounts_of(spark) -> DataFrame:
+    return spark.createDataFrame(
+        [(NEW, "credit", "IN", "C2", "B2"), (NEW, "normal", "IN", "C1", "B1"), (NEW, "fund", "ON", "C3", "B3")],
         "business_date date, business_line string, account_id string, customer_id string, branch_id string",
     )
-    found = build_order_charges({"normal": trades}, accounts, securities, agreed, statutory)
-    return {row.order_id: row.asDict() for row in found.collect()}
 
 
 def expected(order: dict) -> tuple[Decimal | None, Decimal]:
@@ -131,8 +149,33 @@ def test_a_new_rate_counts_from_its_day_and_the_one_before_is_remembered(charges
     assert charges["inside"]["previous_commission_amount"] is None
 
 
+def test_a_preferential_rate_counts_to_its_last_day_and_is_then_the_one_before(charges):
+    last, after = (charges[order] for order in ("last day", "day after"))
+    assert expected(last)[0] == Decimal("5.00") and last["previous_commission_amount"] == Decimal("50.00")
+    assert expected(after)[0] == Decimal("50.00") and after["previous_commission_amount"] == Decimal("5.00")
+
+
+def test_agreed_rates_know_their_owner_what_is_in_force_and_what_they_have_to_pay(spark):
+    rows = build_agreed_rates(agreed_of(spark), statutory_of(spark), accounts_of(spark)).collect()
+    found = {(row.account_id, row.effective_date, row.business_date): row for row in rows}
+    assert len(found) == len(rows) == 2 * len(AGREED)
+    assert {(*key[:2], str(key[2])) for key, row in found.items() if row.is_in_force and key[0] in ("LATE", "PREFERRED", "OVER")} == {
+        ("LATE", date(2020, 1, 1), str(OLD)), ("LATE", NEW, str(NEW)),
+        ("PREFERRED", date(2023, 1, 1), str(OLD)), ("PREFERRED", date(2020, 1, 1), str(NEW)), ("OVER", date(2020, 1, 1), str(OLD)),
+    }  # fmt: skip
+    of_the_normal_counter, without_owner = (found[account, date(2020, 1, 1), NEW] for account in ("IN", "ON"))
+    assert (of_the_normal_counter.customer_id, of_the_normal_counter.branch_id) == ("C1", "B1")
+    assert without_owner.customer_id is None, "an account of funds has no agreed rate"
+    rates = [
+        found[account, date(2020, 1, 1), day].regulatory_rate
+        for account, day in (("IN", OLD), ("IN", NEW), ("HK", NEW))
+    ]
+    assert rates == [Decimal("0.0000687"), Decimal("0.0000541"), 0]
+
+
 def test_an_account_without_a_rate_has_no_expectation_and_reverse_repo_is_not_charged_by_rate(charges):
     assert charges["nobody agreed"]["expected_commission_amount"] is None
+    assert charges["over"]["expected_commission_amount"] is None
     assert "repo" not in charges
 
 
