@@ -213,12 +213,18 @@ def mart_rows(keys: Keys, shift: int = 0, day: date = DAY) -> dict[str, list[dic
         )  # fmt: skip
         rows["mart_charge_check"].append(
             {"business_date": day, "business_line": "normal", "account_id": f"A{place:03d}", "order_id": f"O{place:03d}",
-             "customer_id": PEOPLE[place].customer_id, "branch_id": BRANCHES[place % 4], "charge_status": "overcharged"}
+             "customer_id": PEOPLE[place].customer_id, "branch_id": BRANCHES[place % 4], "product_class": "stock", "exchange_code": "SSE",
+             "currency_code": "CNY", "turnover_amount": Decimal("86400.00"), "commission_rate": Decimal("0.00025000"),
+             "charged_commission_amount": Decimal("64.80"), "expected_commission_amount": Decimal("21.60"),
+             "charged_fee_amount": Decimal("0.86"), "expected_fee_amount": Decimal("0.86"), "charge_status": "overcharged"}
         )  # fmt: skip
         rows["mart_rate_check"].append(
             {"business_date": day, "account_id": f"A{place:03d}", "product_class": "stock", "exchange_code": "SSE",
-             "effective_date": day, "customer_id": PEOPLE[place].customer_id, "branch_id": BRANCHES[place % 4],
-             "commission_rate": Decimal("0.00025000"), "rate_status": "overcharged"}
+             "effective_date": date(2024, 1, 2), "expiry_date": None if place % 2 else day + timedelta(days=place),
+             "customer_id": PEOPLE[place].customer_id, "branch_id": BRANCHES[place % 4], "commission_rate": Decimal("0.00025000"),
+             "minimum_commission_amount": Decimal("5.00"), "includes_regulatory_fee": True, "regulatory_rate": Decimal("0.00005410"),
+             "rate_status": "overcharged" if place % 2 else "effective", "is_ending_soon": place % 2 == 0,
+             "is_below_regulatory_fee": False}
         )  # fmt: skip
         rows["mart_income_employee_day"].append(
             {"business_date": day, "employee_id": f"E{place:03d}", "branch_id": BRANCHES[place % 4], "business_line": "normal",

@@ -97,18 +97,25 @@ def test_what_is_accepted_loads_and_closes_with_who_and_why(night):
     assert {item["feed"] for item in problems(first, night)} == {MASTER}, "one decision releases one feed"
     assert closed_keys(first, FEED, last) > 0 and closed_keys(first, MASTER, last) == 0
     assert first.summary["as_of_date"] == night.days[-2].isoformat()
-    for feed in FILE_FAULTS.values():
-        night.mend(last, feed)
     second = load_home(night.home, [last], accept=Request(MASTER, last, REASON, "a.person"))
-    # Half the balances let in still do not agree with the bank: the day waits for the reconciliation, not for the breaker.
-    assert {item["code"] for item in second.summary["problems"]} == {"C360-271"}
-    assert second.summary["published"] == [] and second.summary["blocked"] == {}
+    assert not problems(second, night)
+    assert not set(HALVED) & set(second.summary["blocked"][last.isoformat()]), "other files still hold the day"
     assert closed_keys(second, MASTER, last) > 0
     digest = find_delivery(night.home / "landing", load_catalogue()[FEED], last).digest
     kept = ask(
         second, "meta/approvals", f"select kind, business_date, digest, reason, who from asked where feed = '{FEED}'"
     )
     assert kept == [("accept_shrink", last, digest, REASON, "a.person")]
+
+
+@pytest.mark.acceptance
+def test_a_day_let_in_with_half_its_balances_waits_for_the_reconciliation(night):
+    """Half the balances do not agree with the bank, whoever let them in: it is not the breaker any more that holds the day."""
+    for feed in FILE_FAULTS.values():
+        night.mend(night.file_day, feed)
+    loaded = load_home(night.home, [night.file_day])
+    assert {item["code"] for item in loaded.summary["problems"]} == {"C360-271"}
+    assert loaded.summary["published"] == [] and loaded.summary["blocked"] == {}
 
 
 def test_other_bytes_need_another_decision(night, tmp_path):
