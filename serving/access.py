@@ -65,10 +65,12 @@ REVEALABLE = {
 """Column → its personal-data class and the column with its token."""
 
 _ROLE_KEYS = {"zh", "en", "needs", "routes", "rows", "columns", "only", "reveal", "opens_by_lookup"}
-# Whose branch is that of the row itself: an applicant is no customer yet.
-_OF_A_BRANCH = ("mart_customer_profile", "mart_prospect")
-# A mart whose rows are units of several levels: a branch is one of them.
-_ROW_OF_BRANCH = {"mart_performance_branch_month": "unit_level = 'branch' and unit_id = $branch"}
+# Rows that say themselves which branch is theirs: an applicant is no customer yet, and a branch is a unit among others.
+_BRANCH_OF = {
+    "mart_customer_profile": "branch_id = $branch",
+    "mart_prospect": "branch_id = $branch",
+    "mart_performance_branch_month": "unit_level = 'branch' and unit_id = $branch",
+}
 _PROFILE_OF = "customer_id in (select customer_id from mart_customer_profile where as_of_date = $as_of_date and {})"
 # Parameters: as_of_date, branch, employee, opened (customers a look-up opened for the caller or a call he took), taken (calls others took).
 _OWN_QUEUE = (
@@ -85,9 +87,9 @@ def row_condition(rule: str, mart: str, columns: Collection[str]) -> str | None:
     if rule == "all":
         return "true"
     if rule == "own_branch":
-        if mart in _ROW_OF_BRANCH:
-            return _ROW_OF_BRANCH[mart]
-        if mart in _OF_A_BRANCH or "customer_id" not in columns:
+        if mart in _BRANCH_OF:
+            return _BRANCH_OF[mart]
+        if "customer_id" not in columns:
             return "branch_id = $branch" if "branch_id" in columns else None
         # An account may be kept by another branch than its customer: the customer's counts.
         return _PROFILE_OF.format("branch_id = $branch")

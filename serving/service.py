@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from serving.access import REVEALABLE, Access, agreed_access
+from serving.access import REVEALABLE, ROUTES, Access, agreed_access
 from serving.api_keys import ApiKeys
 from serving.audit import Audit, derived_key, seal_left
 from serving.bearer import Bearers
@@ -480,92 +480,60 @@ class Service:
         self, caller: Caller, month: str | None = None, limit: int = PAGE, page: str | None = None
     ) -> dict[str, Any]:
         """What is attributed to each employee in a month; without one, the month of the published day."""
-        return self._month(
-            caller, "commission_employees", "mart_commission_employee_month", "employee_id", month, limit, page
-        )
+        return self._at(caller, "commission_employees", month, limit, page)
 
     def commission_branches(
         self, caller: Caller, month: str | None = None, limit: int = PAGE, page: str | None = None
     ) -> dict[str, Any]:
         """Commission of each branch in a month; without one, the month of the published day."""
-        return self._month(
-            caller, "commission_branches", "mart_commission_branch_month", "branch_id", month, limit, page
-        )
+        return self._at(caller, "commission_branches", month, limit, page)
 
     def performance_employees(
         self, caller: Caller, month: str | None = None, limit: int = PAGE, page: str | None = None
     ) -> dict[str, Any]:
         """Incomes, customers and ranks of each employee in a month; without one, the month of the published day."""
-        return self._month(
-            caller, "performance_employees", "mart_performance_employee_month", "employee_id", month, limit, page
-        )
+        return self._at(caller, "performance_employees", month, limit, page)
 
     def performance_branches(
         self, caller: Caller, month: str | None = None, limit: int = PAGE, page: str | None = None
     ) -> dict[str, Any]:
         """Performance of each branch, region and of the firm in a month; without one, the month of the published day."""
-        mart = "mart_performance_branch_month"
-        return self._month(caller, "performance_branches", mart, "unit_level", month, limit, page, "unit_id")
+        return self._at(caller, "performance_branches", month, limit, page)
 
     def income_products(
         self, caller: Caller, day: date | None = None, limit: int = PAGE, page: str | None = None
     ) -> dict[str, Any]:
-        """What each kind of product earned in each branch on a day."""
-        return self._day(caller, "income_products", "mart_income_product_day", day, limit, page)
+        """What each kind of product earned in each branch on a day; without one, on the published day."""
+        return self._at(caller, "income_products", day, limit, page)
 
     def movements(
         self, caller: Caller, day: date | None = None, limit: int = PAGE, page: str | None = None
     ) -> dict[str, Any]:
         """What moved among customers on a day: large transfers, opened, closed, lost, newly valid."""
-        return self._day(caller, "movements", "mart_customer_movement", day, limit, page)
+        return self._at(caller, "movements", day, limit, page)
 
     def charge_checks(
         self, caller: Caller, day: date | None = None, limit: int = PAGE, page: str | None = None
     ) -> dict[str, Any]:
         """Orders of a day that were not charged what was agreed."""
-        return self._day(caller, "charge_checks", "mart_charge_check", day, limit, page)
+        return self._at(caller, "charge_checks", day, limit, page)
 
     def rate_checks(
         self, caller: Caller, day: date | None = None, limit: int = PAGE, page: str | None = None
     ) -> dict[str, Any]:
         """Agreed rates somebody should look at on a day."""
-        return self._day(caller, "rate_checks", "mart_rate_check", day, limit, page)
+        return self._at(caller, "rate_checks", day, limit, page)
 
-    def _day(
-        self, caller: Caller, route: str, mart: str, day: date | None, limit: int, page: str | None
-    ) -> dict[str, Any]:
-        """Rows of a mart by day; without a day, those of the published one."""
+    def _at(self, caller: Caller, route: str, when: str | date | None, limit: int, page: str | None) -> dict[str, Any]:
+        """Rows of the route's mart of one month, where it is a mart by month, or of one day; without either, those of the published day."""
+        mart = MARTS[ROUTES[route].marts[0]]
         with self.asked(caller, route) as question:
-            key = tuple(name for name in MARTS[mart].key if name != MARTS[mart].day)
+            published = question.snapshot.as_of_date
+            when = when or (published.strftime("%Y-%m") if mart.month else published)
+            column = mart.month or mart.day
+            key = tuple(name for name in mart.key if name != column)
             data, following = self._page(
-                question, mart, f"{MARTS[mart].day} = $day", {"day": day or question.snapshot.as_of_date},
-                question.columns(mart), key, limit, page,
-            )  # fmt: skip
-            return question.answer(data, next_page=following)
-
-    def _month(
-        self,
-        caller: Caller,
-        route: str,
-        mart: str,
-        key: str,
-        month: str | None,
-        limit: int,
-        page: str | None,
-        *more: str,
-    ) -> dict[str, Any]:
-        """Rows of a mart by month; key and `more`: what tells its rows of one month apart."""
-        with self.asked(caller, route) as question:
-            month = month or question.snapshot.as_of_date.strftime("%Y-%m")
-            data, following = self._page(
-                question,
-                mart,
-                f"{MARTS[mart].month} = $month",
-                {"month": month},
-                question.columns(mart),
-                (key, *more),
-                limit,
-                page,
+                question, mart.name, f"{column} = $when", {"when": when}, question.columns(mart.name), key, limit, page
             )
             return question.answer(data, next_page=following)
 

@@ -61,14 +61,14 @@ class ChargeBook:
         statutory = list(event_log.events_of(business_date, events.StatutoryRatePublished))
         rows = []
         fixed: dict[tuple[str, ...], Decimal] = {}
-        for (account, *place), known in sorted(self._agreed.items()):
+        for (account, product_class, exchange), known in sorted(self._agreed.items()):
+            place = (product_class, exchange)
             in_force, _ = _now_and_before(known, business_date)
-            if tuple(place) not in fixed:
-                fixed[tuple(place)] = _rate_of("handling", place, statutory, business_date) + _rate_of(
-                    "regulatory", place, statutory, business_date
-                )
-            regulatory = fixed[tuple(place)]
-            for terms in known.values():
+            if place not in fixed:
+                rates = (_rate_of(kind, place, statutory, business_date) for kind in ("handling", "regulatory"))
+                fixed[place] = sum(rates, ZERO)
+            regulatory = fixed[place]
+            for _, terms in sorted(known.items()):
                 status, ends_soon, is_too_low = "effective", False, False
                 if terms.effective_date > business_date:
                     status = "pending"
@@ -86,7 +86,7 @@ class ChargeBook:
                         terms.commission_rate, regulatory, status, ends_soon, is_too_low,
                     )
                 )  # fmt: skip
-        return sorted(rows, key=lambda row: row[:5])
+        return rows
 
     def _judge(
         self,
@@ -123,7 +123,7 @@ class ChargeBook:
 def _now_and_before(
     known: dict[dt.date, events.AgreedRateSet], business_date: dt.date
 ) -> tuple[events.AgreedRateSet | None, events.AgreedRateSet | None]:
-    """What is in force, and the newest of what else was agreed until then, ended or not. A rate that has no successor has no `before`."""
+    """What is in force, and the newest of what else was agreed until then, ended or not; neither where nothing is in force."""
     begun = [known[day] for day in sorted(known, reverse=True) if day <= business_date]
     in_force = next((terms for terms in begun if terms.expiry_date is None or terms.expiry_date >= business_date), None)
     if in_force is None:
@@ -132,14 +132,19 @@ def _now_and_before(
 
 
 def _rate_of(
-    kind: str, place: list[str], statutory: list[events.StatutoryRatePublished], business_date: dt.date
+    kind: str,
+    place: tuple[str, ...],
+    statutory: list[events.StatutoryRatePublished],
+    business_date: dt.date,
+    is_sell: bool = False,
 ) -> Decimal:
-    """The rate of a fee both sides pay."""
+    """The rate of a fee in force: what both sides pay, or a seller."""
     rates = [
         (rate.effective_date, rate.rate)
         for rate in statutory
-        if (rate.fee_kind, rate.product_class, rate.exchange_code, rate.side) == (kind, *place, "both")
+        if (rate.fee_kind, rate.product_class, rate.exchange_code) == (kind, *place)
         and rate.effective_date <= business_date
+        and (rate.side == "both" or is_sell)
     ]
     return max(rates)[1] if rates else ZERO
 
@@ -162,14 +167,7 @@ def _fees_of(
     is_inside: bool,
 ) -> Decimal:
     def exact(kind: str) -> Decimal:
-        rates = [
-            (rate.effective_date, rate.rate)
-            for rate in statutory
-            if (rate.fee_kind, rate.product_class, rate.exchange_code) == (kind, *place)
-            and rate.effective_date <= business_date
-            and (rate.side == "both" or fill.business in SELLS)
-        ]
-        return fill.turnover_amount * max(rates)[1] if rates else ZERO
+        return fill.turnover_amount * _rate_of(kind, place, statutory, business_date, fill.business in SELLS)
 
     duty = exact("stamp_duty")
     if place[0] == "hk_stock":

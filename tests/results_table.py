@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from datetime import date
 from pathlib import Path
@@ -30,8 +31,8 @@ class _Results:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         module, _, case = report.nodeid.partition("::")
-        seed = next((part for part in case.rstrip("]").replace("[", "-").split("seed-")[1:]), "").partition("-")[0]
-        name = f"{module} (seed {seed})" if seed else module
+        seed = re.search(r"seed-(\d+)", case)
+        name = f"{module} (seed {seed[1]})" if seed else module
         self._seconds[name] += report.duration
         if report.failed or report.when == "call" or report.skipped:
             self._outcomes[name][report.outcome] += 1

@@ -7,12 +7,12 @@ from datetime import date, timedelta
 from typing import Any
 
 from serving.callers import Caller
+from serving.pages.revisions import of_one_revision
 from serving.problems import NotAvailable
 from serving.service import MOST_A_PAGE, Service
 
 _LEFT_OUT = {"customer_id", "as_of_date", "commission_month", "region_name"}
 MOST_PAGES = 20
-_TRIES = 3
 # What fits on a screen; an export has all.
 RATES = (
     "rate_status", "is_ending_soon", "is_below_regulatory_fee", "account_id", "product_class", "exchange_code", "commission_rate",
@@ -61,25 +61,26 @@ def of_employees(answer: dict[str, Any], rows: list[dict[str, Any]], month: str 
 
 
 def of_rates(desk: Service, caller: Caller, day: date | None) -> dict[str, Any]:
-    """Agreed rates to look at and orders charged wrongly on a day, worst first, both of one revision."""
-    for _ in range(_TRIES):
+    """Agreed rates to look at and orders charged wrongly on a day, each by its state."""
+
+    def read() -> tuple[dict[str, Any], list[int]]:
         answer, rates = whole(desk.rate_checks, caller, day)
         charges_answer, charges = whole(desk.charge_checks, caller, day)
-        if answer["revision"] == charges_answer["revision"]:
-            shown = day or answer["as_of_date"]
-            return {
-                "envelope": answer,
-                "day": shown,
-                "rates": _picked(rates, RATES),
-                "charges": _picked(charges, CHARGES),
-            }
-    raise NotAvailable("the day changed while it was read")
+        shown = {
+            "envelope": answer,
+            "day": day or answer["as_of_date"],
+            "rates": _by_state(rates, RATES),
+            "charges": _by_state(charges, CHARGES),
+        }
+        return shown, [answer["revision"], charges_answer["revision"]]
+
+    return of_one_revision(read)
 
 
-def _picked(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> dict[str, Any]:
-    """The columns the caller has of these, grouped by the first of them, without sums: rates are not added, nor amounts of several currencies."""
-    rows = [{name: row[name] for name in columns if name in row} for row in rows]
-    return {**_table(sorted(rows, key=lambda row: str(row.get(columns[0])))), "sums": {}}
+def _by_state(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> dict[str, Any]:
+    """Those of the columns the caller has, ordered by the first, a state; without sums: rates are not added, nor amounts of several currencies."""
+    shown = [name for name in columns if rows and name in rows[0]]
+    return {"rows": sorted(rows, key=lambda row: str(row.get(columns[0]))), "columns": shown, "sums": {}}
 
 
 def _month(answer: dict[str, Any], month: str | None) -> dict[str, Any]:

@@ -12,18 +12,18 @@ from serving.audit import derived_key
 from serving.callers import Caller
 from serving.pages.chart import curve
 from serving.pages.rendering import reason_parts
+from serving.pages.revisions import of_one_revision
 from serving.pages.sealing import Seal
 from serving.pages.sessions import seconds_now
 from serving.pages.texts import Words
 from serving.pages.visits import may
-from serving.problems import NotAvailable, NotFound, NotValid
+from serving.problems import NotFound, NotValid
 from serving.service import Service
 from spark_jobs.ingest.vault import VaultError
 
 CHECKED_SECONDS = 30 * 60
 MONTHS_SHOWN_DAYS = 365
 MOST_HOLDINGS = 12
-_TRIES = 3
 
 # What a page shows of a customer, in this order; a column the published marts or the role do not have is left out.
 WHO = (
@@ -115,11 +115,7 @@ def record_check(service: Service, caller: Caller, reference: Reference, check: 
 
 def screen(service: Service, caller: Caller, reference: Reference, words: Words) -> dict[str, Any]:
     """What the page of a customer shows, all of it from one revision. Figures are not asked for before a check."""
-    for _ in range(_TRIES):
-        shown, revisions = _screen(service, caller, reference, words)
-        if len(revisions) == 1:
-            return shown
-    raise NotAvailable("the day changed while it was read")
+    return of_one_revision(lambda: _screen(service, caller, reference, words))
 
 
 def _screen(service: Service, caller: Caller, reference: Reference, words: Words) -> tuple[dict[str, Any], set[int]]:

@@ -43,8 +43,8 @@ class Visit:
 
     @property
     def switch(self) -> str:
-        """Where the other language of this page is, up to its name: the same month and page of a list."""
-        kept = {name: value for name, value in self.request.query_params.items() if name in ("month", "page")}
+        """Where the other language of this page is, up to its name: the same day or month and page of a list."""
+        kept = {name: value for name, value in self.request.query_params.items() if name in ("day", "month", "page")}
         return f"{self.here}?{urlencode(kept | {'lang': ''} if self.here == self.request.url.path else {'lang': ''})}"
 
     @property

@@ -70,16 +70,7 @@ def build_agreed_rates(agreed: DataFrame, statutory: DataFrame, accounts: DataFr
     regulatory_rate: handling and regulatory fee both sides pay that day; a rate with these fees inside that is lower loses money.
     customer_id and branch_id are null for an account that is not delivered. An account number that two counters use is the normal one's.
     """
-    fixed = (
-        statutory.where("effective_date <= business_date and side = 'both'")
-        .groupBy("business_date", *_PLACE)
-        .agg(
-            *(
-                F.max_by("rate", F.when(F.col("fee_kind") == kind, F.col("effective_date"))).alias(f"{kind}_rate")
-                for kind in _REGULATORY
-            )
-        )
-    )
+    fixed = _statutory_in_force(statutory.where("side = 'both'"))
     lines = F.array(*(F.lit(line) for line in _LINES_WITH_RATES))
     owners = (
         accounts.where(F.col("business_line").isin(*_LINES_WITH_RATES))
@@ -141,17 +132,10 @@ def _with_statutory_fees(fills: DataFrame, statutory: DataFrame) -> DataFrame:
 
     A rate that is not fixed for the class and exchange is 0. Hong Kong rounds stamp duty up to a whole dollar.
     """
-    in_force = (
-        statutory.where("effective_date <= business_date")
-        .withColumn("is_sell", F.explode(F.when(F.col("side") == "sell", F.array(F.lit(True))).otherwise(F.array(F.lit(True), F.lit(False)))))
-        .groupBy("business_date", *_PLACE, "is_sell")
-        .agg(
-            *(
-                F.max_by("rate", F.when(F.col("fee_kind") == kind, F.col("effective_date"))).alias(f"{kind}_rate")
-                for kind in _STATUTORY
-            )
-        )
+    by_side = statutory.withColumn(
+        "is_sell", F.explode(F.when(F.col("side") == "sell", F.array(F.lit(True))).otherwise(F.array(F.lit(True), F.lit(False))))
     )  # fmt: skip
+    in_force = _statutory_in_force(by_side, "is_sell")
     rated = fills.join(F.broadcast(in_force), ["business_date", *_PLACE, "is_sell"], "left")
 
     def fee(kind: str) -> Column:
@@ -164,6 +148,15 @@ def _with_statutory_fees(fills: DataFrame, statutory: DataFrame) -> DataFrame:
     return rated.withColumns(
         {"own_fee_amount": stamp_duty + fee("transfer"), "regulatory_amount": fee("handling") + fee("regulatory")}
     )
+
+
+def _statutory_in_force(statutory: DataFrame, *by: str) -> DataFrame:
+    """The rate of every kind of fee on every day, `<kind>_rate`, by class, exchange and `by`; null where none is fixed."""
+    newest = (
+        F.max_by("rate", F.when(F.col("fee_kind") == kind, F.col("effective_date"))).alias(f"{kind}_rate")
+        for kind in _STATUTORY
+    )
+    return statutory.where("effective_date <= business_date").groupBy("business_date", *_PLACE, *by).agg(*newest)
 
 
 def _agreed_in_force(agreed: DataFrame) -> DataFrame:

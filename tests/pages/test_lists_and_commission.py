@@ -146,6 +146,7 @@ def test_rates_to_look_at_and_orders_charged_wrongly_stand_on_one_page(visit, ke
     assert "2.5 bp" in office.get("/pages/rates?lang=en") and "overcharged" in office.page.text
     assert "A000" not in office.page.text.replace("****A000", "")
     assert office.get("/pages/rates?day=2000-01-03").count('class="notice"') == 2
+    assert "/pages/rates?day=2000-01-03&amp;lang=zh" in office.page.text
     office.get("/pages/rates?day=yesterday")
     assert office.status == 422
     manager.sign_in(key_of("branch_manager"))
