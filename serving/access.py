@@ -44,6 +44,7 @@ ROUTES: dict[str, Route] = {
     "work": Route(("mart_outbound_call",), "write"),
     "commission_customer": Route(("mart_commission_customer_day",)),
     "income_customer": Route(("mart_income_customer_day",)),
+    "accruals_customer": Route(("mart_income_accrual",)),
     "commission_employees": Route(("mart_commission_employee_month",)),
     "commission_branches": Route(("mart_commission_branch_month",)),
     "performance_employees": Route(("mart_performance_employee_month",)),

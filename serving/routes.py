@@ -193,6 +193,14 @@ def income_customer(
     return Answer(desk.income_customer(caller, customer_id, first, last))
 
 
+@v1.get("/accruals/customers/{customer_id}", response_model=shapes.CustomerAccrualAnswer, tags=["commission"])
+def accruals_customer(
+    customer_id: CustomerId, desk: Desk, caller: Asking, first: First = None, last: Last = None
+) -> Answer:
+    """Interest and trailing fees earned from a customer by natural day."""
+    return Answer(desk.accruals_customer(caller, customer_id, first, last))
+
+
 @v1.get("/commission/employees", response_model=shapes.EmployeeCommissionAnswer, responses=GONE, tags=["commission"])
 def commission_employees(
     desk: Desk, caller: Asking, month: Month = None, limit: Limit = PAGE, page: Page = None

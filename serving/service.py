@@ -465,6 +465,13 @@ class Service:
         order = "business_line, income_kind"
         return self._by_day(caller, "income_customer", "mart_income_customer_day", customer_id, first, last, order)
 
+    def accruals_customer(
+        self, caller: Caller, customer_id: str, first: date | None = None, last: date | None = None
+    ) -> dict[str, Any]:
+        """What the passing of time earned from a customer by natural day, as delivered in the span, oldest first."""
+        order = "accrual_date desc, business_line, account_id, accrual_kind, product_kind"
+        return self._by_day(caller, "accruals_customer", "mart_income_accrual", customer_id, first, last, order)
+
     def _by_day(
         self, caller: Caller, route: str, mart: str, customer_id: str, first: date | None, last: date | None, order: str
     ) -> dict[str, Any]:

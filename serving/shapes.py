@@ -121,6 +121,7 @@ Prospect = row_model("mart_prospect", ENTRIES)
 Suppressed = row_model("mart_outbound_suppressed", ENTRIES)
 CustomerCommission = row_model("mart_commission_customer_day", ENTRIES)
 CustomerIncome = row_model("mart_income_customer_day", ENTRIES)
+CustomerAccrual = row_model("mart_income_accrual", ENTRIES)
 EmployeeCommission = row_model("mart_commission_employee_month", ENTRIES)
 BranchCommission = row_model("mart_commission_branch_month", ENTRIES)
 EmployeePerformance = row_model("mart_performance_employee_month", ENTRIES)
@@ -234,6 +235,10 @@ class CustomerCommissionAnswer(Answer):
 
 class CustomerIncomeAnswer(Answer):
     data: list[CustomerIncome]
+
+
+class CustomerAccrualAnswer(Answer):
+    data: list[CustomerAccrual]
 
 
 class EmployeeCommissionAnswer(Paged):

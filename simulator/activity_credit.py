@@ -106,6 +106,7 @@ def _new_contracts(day: Day, owed: pd.DataFrame, kind: str, rate: int) -> pd.Dat
             "unpaid_interest_amount": 0,
             "penalty_amount": 0,
             "annual_rate": rate,
+            "waived_interest_amount": 0,
         }
     )
 
@@ -141,7 +142,7 @@ def _random_repayment(day: Day, generator: np.random.Generator, positions: pd.Da
 
 def repay(day: Day, payments: pd.Series) -> None:
     """Pay contracts from the account's cash: interest first, then fee, then principal. contract_id -> cents."""
-    contracts = day.state["credit_contracts"].set_index("contract_id", drop=False).loc[payments.index].copy()
+    contracts = _contracts(day, payments.index)
     left = np.maximum(payments.to_numpy(), 0)
     paid = {}
     for name in ("unpaid_interest_amount", "outstanding_fee_amount", "outstanding_principal_amount"):
@@ -160,7 +161,7 @@ def return_shares(day: Day, generator: np.random.Generator, orders: pd.DataFrame
     """Buy shares back and close short contracts, paying what interest they owe. `orders` carry contract_id."""
     fills = fill_orders(day, "credit", orders, generator)
     bought = fills.groupby("contract_id", sort=False)["quantity"].sum()
-    contracts = day.state["credit_contracts"].set_index("contract_id", drop=False).loc[bought.index].copy()
+    contracts = _contracts(day, bought.index)
     contracts["outstanding_quantity"] -= bought
     closed = contracts["outstanding_quantity"].to_numpy() == 0
     owed = contracts[["unpaid_interest_amount", "outstanding_fee_amount", "penalty_amount"]].sum(axis=1).to_numpy()
@@ -169,6 +170,22 @@ def return_shares(day: Day, generator: np.random.Generator, orders: pd.DataFrame
     for name in ("unpaid_interest_amount", "outstanding_fee_amount", "penalty_amount"):
         contracts[name] = np.where(closed, 0, contracts[name])
     set_contracts(day, contracts)
+
+
+def waive_interest(day: Day, account: str, share: int) -> None:
+    """Let one part in `share` of the unpaid interest of an account's contracts off."""
+    contracts = day.state["credit_contracts"]
+    contracts = _contracts(day, contracts.loc[contracts["account_id"] == account, "contract_id"])
+    waived = contracts["unpaid_interest_amount"].to_numpy() // share
+    contracts["unpaid_interest_amount"] -= waived
+    contracts["waived_interest_amount"] = waived
+    set_contracts(day, contracts)
+
+
+def _contracts(day: Day, contract_ids: pd.Index | pd.Series) -> pd.DataFrame:
+    """These contracts as they were on the evening before, with nothing waived yet."""
+    contracts = day.state["credit_contracts"].set_index("contract_id", drop=False).loc[contract_ids]
+    return contracts.assign(waived_interest_amount=0)
 
 
 def accrue_interest(day: Day) -> None:
@@ -182,6 +199,7 @@ def accrue_interest(day: Day) -> None:
     contracts["unpaid_interest_amount"] += fees.half_up(yearly * natural_days, DAYS_IN_YEAR)
     overdue = contracts["due_date"].to_numpy().astype("datetime64[D]") < np.datetime64(day.date)
     contracts["penalty_amount"] += np.where(overdue, fees.share_of(base, 50_000) * natural_days, 0)
+    contracts["waived_interest_amount"] = 0
     set_contracts(day, contracts)
 
 

@@ -47,7 +47,9 @@ KEYS: dict[str, tuple[str, ...]] = {
     "option_counter__cash_balances": ("account_id", "currency_code"),
     "option_counter__contracts": ("contract_code",),
     "reference__agreed_rates": ("account_id", "product_class", "exchange_code", "effective_date"),
+    "performance_platform__targets": ("target_month", "unit_level", "unit_id"),
     "reference__branches": ("branch_id",),
+    "reference__counter_rates": ("account_id", "product_class", "exchange_code"),
     "reference__employees": ("employee_id",),
     "reference__exchange_rates": ("currency_code", "rate_kind"),
     "reference__prices": ("exchange_code", "security_code"),
@@ -69,6 +71,7 @@ WITHOUT_NULLS = (
     "normal_counter__positions",
     "option_counter__contracts",
     "reference__branches",
+    "reference__counter_rates",
     "reference__exchange_rates",
     "reference__statutory_rates",
 )

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 @dataclass
 class Broker:
-    """What lasts from day to day. `scripted` are the accounts no random actor may touch."""
+    """What lasts from day to day. `scripted` are the accounts no random actor may touch, `rates_not_heard` those of which the counter
+    does not learn that another rate was agreed."""
 
     seed: int
     sessions: list[dt.date]
@@ -34,6 +35,7 @@ class Broker:
     organisation: Organisation
     numbering: Numbering = field(default_factory=Numbering)
     scripted: set[str] = field(default_factory=set)
+    rates_not_heard: set[str] = field(default_factory=set)
     agenda: dict[int, list[Callable[[Day], None]]] = field(default_factory=lambda: defaultdict(list))
     rates_by_day: dict[int, Any] = field(default_factory=dict)
     people: People | None = None

@@ -114,6 +114,43 @@ class AgreedRateRemoved(NamedTuple):
     effective_date: dt.date
 
 
+class CounterRateSet(NamedTuple):
+    """What a counter charges an account by from the next order on, right or wrong. Key: (account_id, product_class, exchange_code)."""
+
+    account_id: str
+    product_class: str
+    exchange_code: str
+    commission_rate: Rate
+    minimum_commission_amount: Money
+    includes_regulatory_fee: bool
+
+
+class CounterRateRemoved(NamedTuple):
+    account_id: str
+    product_class: str
+    exchange_code: str
+
+
+class TargetSet(NamedTuple):
+    """What a unit is to reach in a month; None where nothing is asked of it. unit_level: employee | branch | region | firm.
+
+    Key: (target_month, unit_level, unit_id); the month is yyyy-mm.
+    """
+
+    target_month: str
+    unit_level: str
+    unit_id: str
+    target_income_amount: Money | None
+    target_inflow_amount: Money | None
+    target_new_customer_count: Quantity | None
+
+
+class TargetRemoved(NamedTuple):
+    target_month: str
+    unit_level: str
+    unit_id: str
+
+
 class StatutoryRatePublished(NamedTuple):
     """One dated fee rate. side: both | sell. Option fees are yuan a contract."""
 
@@ -413,7 +450,10 @@ class TradeFilled(NamedTuple):
 
 
 class CreditContractSet(NamedTuple):
-    """The whole state of a financing or short contract. contract_kind: financing | short."""
+    """The whole state of a financing or short contract. contract_kind: financing | short.
+
+    `waived_interest_amount`: what of the interest was let off on this business date; 0 from the next on.
+    """
 
     contract_id: str
     account_id: str
@@ -428,6 +468,7 @@ class CreditContractSet(NamedTuple):
     unpaid_interest_amount: Money
     penalty_amount: Money
     annual_rate: Rate
+    waived_interest_amount: Money
 
 
 class CreditContractRemoved(NamedTuple):
@@ -751,6 +792,10 @@ EVENT_ORDER: tuple[type, ...] = (
     RelationSet,
     AgreedRateRemoved,
     AgreedRateSet,
+    CounterRateRemoved,
+    CounterRateSet,
+    TargetRemoved,
+    TargetSet,
     CashMoved,
     CashFrozenSet,
     InTransitMoved,

@@ -309,6 +309,8 @@ FEEDS: dict[str, Callable[[EndOfDay], pd.DataFrame]] = {
     "reference__employees": employees,
     "staff_platform__relations": _table("relations"),
     "reference__agreed_rates": _table("agreed_rates"),
+    "reference__counter_rates": _table("counter_rates"),
+    "performance_platform__targets": _table("targets"),
     "reference__statutory_rates": _table("statutory_rates"),
     "reference__securities": _table("securities"),
     "reference__prices": _table("prices"),

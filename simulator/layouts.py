@@ -45,6 +45,7 @@ CODES: dict[str, dict[str, str]] = {
     "business_line": {"normal": "1", "credit": "2", "option": "3", "fund": "4"},
     "relation_kind": {"development": "1", "service": "2", "broker": "3"},
     "product_class": {"stock": "1", "fund": "2", "bond": "3", "option": "4", "hk_stock": "5", "b_share": "6"},
+    "unit_level": {"employee": "1", "branch": "2", "region": "3", "firm": "4"},
     "fee_kind": {
         "stamp_duty": "1",
         "transfer": "2",
@@ -229,6 +230,22 @@ _SPECIFICATIONS: dict[str, tuple[str, str, str, str, str]] = {
         "minimum_commission_amount:money includes_regulatory_fee:flag effective_date:date expiry_date:date",
         "",
     ),
+    "reference__counter_rates": (
+        "delimited",
+        _STATE_FEED,
+        "counter_rates_{date}.txt",
+        "account_id product_class:product_class exchange_code:exchange commission_rate:rate "
+        "minimum_commission_amount:money includes_regulatory_fee:flag",
+        "",
+    ),
+    "performance_platform__targets": (
+        "delimited",
+        _STATE_FEED,
+        "performance_targets_{date}.txt",
+        "target_month unit_level:unit_level unit_id target_income_amount:money target_inflow_amount:money "
+        "target_new_customer_count:quantity",
+        "",
+    ),
     "reference__statutory_rates": (
         "delimited",
         _STATE_FEED,
@@ -341,7 +358,8 @@ _SPECIFICATIONS: dict[str, tuple[str, str, str, str, str]] = {
         "credit_contracts_{date}.txt",
         "contract_id account_id contract_kind:contract_kind exchange_code:exchange security_code open_date:date "
         "due_date:date outstanding_principal_amount:money outstanding_quantity:quantity "
-        "outstanding_fee_amount:money unpaid_interest_amount:money penalty_amount:money annual_rate:rate",
+        "outstanding_fee_amount:money unpaid_interest_amount:money penalty_amount:money annual_rate:rate "
+        "waived_interest_amount:money",
         "outstanding_principal_amount",
     ),
     "credit_counter__asset_debt_summaries": (

@@ -440,6 +440,7 @@ def _open_contracts(day, generator, accounts, wealth) -> None:
         unpaid_interest_amount=np.where(is_short, 0, amount // 500),
         penalty_amount=0,
         annual_rate=picked(generator, [5_800_000, 6_350_000, 7_200_000, 8_350_000], count).astype(np.int64),
+        waived_interest_amount=0,
     )
 
 

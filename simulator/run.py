@@ -14,10 +14,12 @@ from simulator import (
     activity_normal,
     activity_opening,
     activity_option,
+    activity_rates,
     activity_repurchase,
     activity_standing,
     housekeeping,
     migration,
+    targets,
 )
 from simulator.cast import Cast
 from simulator.day import Broker, Day
@@ -93,6 +95,7 @@ def _open(day: Day, cast: Cast, ordinary: int) -> None:
     activity_contact.open_contacts(day)
     activity_opening.open_applications(day)
     activity_standing.open_standing(day)
+    _close(day)
 
 
 def _live(day: Day, cast: Cast, customers: int) -> None:
@@ -122,3 +125,10 @@ def _live(day: Day, cast: Cast, customers: int) -> None:
     activity_option.trade_options(day)
     activity_contact.keep_contacts(day)
     activity_standing.keep_standing(day)
+    _close(day)
+
+
+def _close(day: Day) -> None:
+    """What is settled when all else of the day has been agreed."""
+    activity_rates.keep_counter_rates(day)
+    targets.keep_targets(day)

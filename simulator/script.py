@@ -144,6 +144,7 @@ def _open_contract(day, stage, key, kind, principal, quantity, overdue=False) ->
         unpaid_interest_amount=principal // 1_000,
         penalty_amount=principal // 20_000 if overdue else 0,
         annual_rate=6_350_000,
+        waived_interest_amount=0,
     )
 
 
@@ -466,6 +467,10 @@ def _return_shares(day: Day, stage: Stage) -> None:
     activity_credit.return_shares(day, day.stream("cast return"), order)
 
 
+def _waive_interest(day: Day, stage: Stage) -> None:
+    activity_credit.waive_interest(day, stage.accounts["watched", "credit"], 3)
+
+
 def _repay_rest(day: Day, stage: Stage) -> None:
     contracts = day.state["credit_contracts"].set_index("contract_id")
     owed = contracts.loc[stage.financed]
@@ -645,7 +650,11 @@ def _trade_newcomer(day: Day, stage: Stage) -> None:
 
 
 def _charge_wrongly(day: Day, stage: Stage) -> None:
-    """One order is charged three times what was agreed; another by the rate that ended yesterday, as the counter has not heard of the new one."""
+    """One order is charged three times what was agreed; another by the rate that ended yesterday, as the counter has not heard of the new one.
+
+    Nor does it ever hear of it, or of what is agreed with the first account later.
+    """
+    day.broker.rates_not_heard |= {stage.accounts[key, "normal"] for key in ("overshared", "unserved")}
     order = stage.order(day, "overshared", *CHEAP_STOCK, "buy", 300)
     stage.fill(
         day, "overshared", order.assign(commission_rate=order["commission_rate"] * 3, minimum_commission_amount=1_500)
@@ -737,6 +746,7 @@ _SCRIPT = {
         _pay_for_won_shares,
         _subscribe_new_fund,
         _repay_part,
+        _waive_interest,
         _close_some_options,
         _fill_in_missing,
         _change_records,

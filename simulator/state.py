@@ -27,6 +27,12 @@ ABSOLUTE_TABLES: dict[str, tuple[tuple[type, ...], type | None, tuple[str, ...]]
         ev.AgreedRateRemoved,
         ("account_id", "product_class", "exchange_code", "effective_date"),
     ),
+    "counter_rates": (
+        (ev.CounterRateSet,),
+        ev.CounterRateRemoved,
+        ("account_id", "product_class", "exchange_code"),
+    ),
+    "targets": ((ev.TargetSet,), ev.TargetRemoved, ("target_month", "unit_level", "unit_id")),
     "frozen_cash": ((ev.CashFrozenSet,), None, ("line", "account_id", "currency_code")),
     "credit_contracts": ((ev.CreditContractSet,), ev.CreditContractRemoved, ("contract_id",)),
     "repurchase_contracts": ((ev.RepurchaseContractSet,), ev.RepurchaseContractRemoved, ("contract_id",)),
@@ -126,16 +132,10 @@ class BrokerState:
 
     def _set_rows(self, log, business_date, name, classes, removed, key) -> None:
         chunks = [chunk for event_class in classes for chunk in log.chunks(business_date, event_class)]
-        removed_chunks = log.chunks(business_date, removed) if removed else []
-        table = self.tables[name]
-        if removed_chunks:
-            table = _without(table, frame_of(removed_chunks, removed), key)
-        if chunks:
-            # The last setting of a key on a day wins.
-            fresh = frame_of(chunks, classes[0]).drop_duplicates(key, keep="last")
-            table = _stacked(_without(table, fresh, key), fresh)
-        if removed_chunks and name in ("clients", "accounts"):
-            table = _without(table, frame_of(removed_chunks, removed), key)
+        gone = frame_of(log.chunks(business_date, removed) if removed else [], removed or classes[0])
+        table = with_changes(self.tables[name], frame_of(chunks, classes[0]), gone, key)
+        if name in ("clients", "accounts"):
+            table = _without(table, gone, key)
         self.tables[name] = table
 
     def _add_movements(self, log, business_date, name, event_class, key, summed) -> None:
@@ -155,6 +155,13 @@ class BrokerState:
         for name in HELD_BY_ACCOUNT:
             table = self.tables[name]
             self.tables[name] = table[~table["account_id"].isin(gone)].reset_index(drop=True)
+
+
+def with_changes(table: pd.DataFrame, fresh: pd.DataFrame, gone: pd.DataFrame, key: list[str]) -> pd.DataFrame:
+    """`table` a day later: first the keys that went are taken out, then rows are set; the last setting of a key on a day wins."""
+    table = _without(table, gone, key)
+    fresh = fresh.drop_duplicates(key, keep="last")
+    return _stacked(_without(table, fresh, key), fresh) if len(fresh) else table
 
 
 def row_keys(table: pd.DataFrame, key: list[str]) -> pd.Series:

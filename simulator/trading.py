@@ -20,6 +20,7 @@ WITHOUT_POSITION = ("short_sell", "buy_to_return")
 CHANNELS = ["counter", "telephone", "online", "mobile", None]
 CHANNEL_WEIGHTS = [0.03, 0.02, 0.35, 0.58, 0.02]
 
+RATE_KEY = ("account_id", "product_class", "exchange_code")
 ORDER_COLUMNS = [
     "account_id",
     "securities_account_id",
@@ -37,14 +38,16 @@ ORDER_COLUMNS = [
 def rates_in_force(day: Day) -> pd.DataFrame:
     """The latest agreed rate of every account, product class and exchange; computed once a day."""
     if day.index not in day.broker.rates_by_day:
-        rates = day.state["agreed_rates"]
-        today = pd.Timestamp(day.date)
-        rates = rates[(rates["effective_date"] <= today) & ~(rates["expiry_date"] < today)]
-        # Rows of an account come in order of agreement unless a dated one was set again: the order is by date.
-        rates = rates.sort_values("effective_date", kind="stable")
-        rates = rates.drop_duplicates(["account_id", "product_class", "exchange_code"], keep="last").sort_index()
-        day.broker.rates_by_day = {day.index: rates}
+        day.broker.rates_by_day = {day.index: newest_in_force(day.state["agreed_rates"], pd.Timestamp(day.date))}
     return day.broker.rates_by_day[day.index]
+
+
+def newest_in_force(rates: pd.DataFrame, today: pd.Timestamp) -> pd.DataFrame:
+    """Of agreed rates the one that counts for every account, product class and exchange."""
+    rates = rates[(rates["effective_date"] <= today) & ~(rates["expiry_date"] < today)]
+    # Rows of an account come in order of agreement unless a dated one was set again: the order is by date.
+    rates = rates.sort_values("effective_date", kind="stable")
+    return rates.drop_duplicates(list(RATE_KEY), keep="last").sort_index()
 
 
 def fill_orders(day: Day, line: str, orders: pd.DataFrame, generator: np.random.Generator) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from functools import reduce
 from pathlib import Path
 
 from simulator.events import EventLog
+from simulator.truth_accruals import RunningAccruals
 from simulator.truth_applications import ApplicationBook
 from simulator.truth_assets import (
     Assets,
@@ -42,6 +43,7 @@ from simulator.truth_service import CustomerDay, Risks, Standing, age_cells, lis
 from simulator.truth_standing import StandingBook
 from simulator.truth_state import AccountKey, BrokerState
 from simulator.truth_tags import RunningTags
+from simulator.truth_views import view_ratios, view_rows
 
 DECIMAL_CONTEXT = Context(prec=60, rounding=ROUND_HALF_UP)
 NO_CUSTOMER = ""
@@ -72,6 +74,7 @@ class _TruthRun:
         self._grades_and_permissions = StandingBook()
         self._charges = ChargeBook()
         self._tags = RunningTags()
+        self._accruals = RunningAccruals()
         self._movements = RunningMovements()
         self._advice_fees = RunningAdviceFees()
         self._last_trade_dates: dict[str, dt.date] = {}
@@ -93,6 +96,7 @@ class _TruthRun:
         # The state is still at the end of the previous trading day: its relations are the ones that pay.
         incomes = incomes_by_account(self._log, business_date, market, fees) if previous_date else {}
         ratios = pay_ratios(state, {account for account, *_ in incomes}, previous_date) if previous_date else {}
+        views = view_ratios(state, ratios, previous_date) if previous_date else {}
         state.apply(self._log, business_date)
         customers = self._registry.link_day(state, business_date)
         assets, holdings = _value_accounts(state, market)
@@ -118,6 +122,8 @@ class _TruthRun:
             customer_id: self._standing(business_date, customer_id, profile, assets_of_customer[customer_id])
             for customer_id, profile in customers.profiles.items()
         }
+        accruals = self._accruals.rows_of_day(self._log, business_date, previous_date, state, market, customers)
+        self._files.add("income_accruals", accruals)
         movements = self._movements.rows_of_day(business_date, customers, standings, flows)
         self._files.add("customer_movements", movements)
         if previous_date:
@@ -130,6 +136,7 @@ class _TruthRun:
             self._files.add("income_attribution", shares)
             self._files.add("income_employee_day", of_employees)
             self._files.add("income_branch_day", of_branches)
+            self._files.add("income_view_day", view_rows(business_date, state, incomes, views))
             products = product_rows(self._log, business_date, market, state, incomes)
             self._files.add("income_product_day", products)
             self._files.add("charge_check", self._charges.rows(self._log, business_date, customers))

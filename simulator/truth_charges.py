@@ -23,6 +23,7 @@ class ChargeBook:
 
     def __init__(self) -> None:
         self._agreed: dict[tuple[str, str, str], dict[dt.date, events.AgreedRateSet]] = defaultdict(dict)
+        self._charged: dict[tuple[str, str, str], events.CounterRateSet] = {}
         self._statuses: dict[tuple[str, str, str], set[str]] = {}
 
     def apply(self, event_log: events.EventLog, business_date: dt.date) -> None:
@@ -30,6 +31,10 @@ class ChargeBook:
             self._agreed[removed[:3]].pop(removed.effective_date, None)
         for agreed in event_log.events_of(business_date, events.AgreedRateSet):
             self._agreed[agreed[:3]][agreed.effective_date] = agreed
+        for removed in event_log.events_of(business_date, events.CounterRateRemoved):
+            self._charged.pop(removed[:3], None)
+        for charged in event_log.events_of(business_date, events.CounterRateSet):
+            self._charged[charged[:3]] = charged
 
     def rows(self, event_log: events.EventLog, business_date: dt.date, customers: CustomersOfDay) -> list[tuple]:
         """(date, line, account, order, customer, status, turnover, charged and expected commission, charged and expected fees), sorted."""
@@ -54,7 +59,8 @@ class ChargeBook:
         return rows
 
     def rate_rows(self, event_log: events.EventLog, business_date: dt.date, customers: CustomersOfDay) -> list[tuple]:
-        """(date, account, class, exchange, effective and expiry date, customer, rate, regulatory rate, status, ends soon, too low), sorted.
+        """(date, account, class, exchange, effective and expiry date, customer, rate, the counter's, regulatory rate, status, the counter's,
+        ends soon, too low), sorted.
 
         Call it after `rows` of the same day, which says how orders were charged.
         """
@@ -70,10 +76,14 @@ class ChargeBook:
             regulatory = fixed[place]
             for _, terms in sorted(known.items()):
                 status, ends_soon, is_too_low = "effective", False, False
+                charged = self._charged.get((account, *place))
+                at_counter = _at_counter(terms, charged)
                 if terms.effective_date > business_date:
                     status = "pending"
                 elif terms is in_force:
                     told = self._statuses.get((account, *place), set())
+                    if at_counter != "same":
+                        told = {*told, "not_applied"}
                     status = next((one for one in TOLD_FIRST if one in told), "effective")
                     ends_soon = terms.expiry_date is not None and terms.expiry_date <= business_date + RATE_NOTICE
                     is_too_low = terms.includes_regulatory_fee and terms.commission_rate < regulatory
@@ -83,7 +93,7 @@ class ChargeBook:
                 rows.append(
                     (
                         business_date, account, *place, terms.effective_date, terms.expiry_date, next(filter(None, lines), None),
-                        terms.commission_rate, regulatory, status, ends_soon, is_too_low,
+                        terms.commission_rate, charged and charged.commission_rate, regulatory, status, at_counter, ends_soon, is_too_low,
                     )
                 )  # fmt: skip
         return rows
@@ -118,6 +128,13 @@ class ChargeBook:
             fees,
             expected_fees,
         )
+
+
+def _at_counter(terms: events.AgreedRateSet, charged: events.CounterRateSet | None) -> str:
+    if charged is None:
+        return "missing"
+    agreed = (terms.commission_rate, terms.minimum_commission_amount, terms.includes_regulatory_fee)
+    return "same" if charged[3:] == agreed else "different"
 
 
 def _now_and_before(

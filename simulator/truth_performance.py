@@ -101,7 +101,7 @@ class PerformanceMonths:
         by_employee: dict[tuple[str, str, str, str], Income] = defaultdict(Income)
         by_branch: dict[tuple[str, str, str], tuple[Income, Decimal]] = defaultdict(lambda: (Income(), ZERO))
         for (account, line, kind), income in incomes.items():
-            for employee_id, ratio, share in _shares(income, ratios[account]):
+            for employee_id, ratio, share in split_income(income, ratios[account]):
                 branch_id = state.employee_branches.get(employee_id, UNASSIGNED)
                 owner = (*account, customers.customer_of_account.get(account))
                 shares.append(
@@ -133,7 +133,7 @@ class PerformanceMonths:
             of_branch[customer.day.profile.branch_id or UNASSIGNED].append(customer)
         known = {
             employee_id: state.employee_branches.get(employee_id) or self._branches.get(employee_id) or UNASSIGNED
-            for employee_id in {*self._of_employee, *served}
+            for employee_id in {*self._of_employee, *served, *self._asked(state, "employee")}
         }
         sums = {employee_id: _sum_kinds(self._of_employee.get(employee_id, {})) for employee_id in known}
         ranked = {
@@ -148,16 +148,26 @@ class PerformanceMonths:
             ) if employee_id in ranked else (None, None)  # fmt: skip
             rows.append(
                 (self._month, employee_id, branch_id, *total[:3], *by_kind, *total[3:], total.after_deductions, *ranks,
-                 *_served_cells(business_date, served[employee_id]))
+                 *_served_cells(business_date, served[employee_id]), *self._targets(state, "employee", employee_id))
             )  # fmt: skip
         self._last_rows[self._month] = rows
+        for branch_id in self._asked(state, "branch"):
+            of_branch.setdefault(branch_id, [])
         kinds_of_branch: dict[str, list[dict[str, Income]]] = defaultdict(list)
         for employee_id, branch_id in known.items():
             kinds_of_branch[branch_id].append(self._of_employee.get(employee_id, {}))
         self._last_unit_rows[self._month] = [
-            (self._month, *key, *_unit_cells(business_date, *unit))
+            (self._month, *key, *_unit_cells(business_date, *unit), *self._targets(state, *key))
             for key, unit in sorted(_units(state.branch_regions, kinds_of_branch, of_branch).items())
         ]
+
+    def _asked(self, state: BrokerState, unit_level: str) -> list[str]:
+        return [unit_id for month, level, unit_id in state.targets if (month, level) == (self._month, unit_level)]
+
+    def _targets(self, state: BrokerState, unit_level: str, unit_id: str) -> tuple[Decimal | None, ...]:
+        """Of the month: income, inflow, new customers; None where nothing is asked."""
+        target = state.targets.get((self._month, unit_level, unit_id))
+        return target[3:] if target else (None, None, None)
 
     def month_rows(self) -> list[tuple]:
         """Every month as it stood on its last day."""
@@ -168,7 +178,7 @@ class PerformanceMonths:
         return [row for _, rows in sorted(self._last_unit_rows.items()) for row in rows]
 
 
-def _shares(income: Income, ratios: list[tuple[str, Decimal]]) -> Iterator[tuple[str, Decimal, Income]]:
+def split_income(income: Income, ratios: list[tuple[str, Decimal]]) -> Iterator[tuple[str, Decimal, Income]]:
     """Each party's ratio and part, every amount split on its own; who has nothing to get by the ratios is left out."""
     total = sum((ratio for _, ratio in ratios), Decimal("0.00000000"))
     parties = list(ratios) if total <= 1 else []

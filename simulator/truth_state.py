@@ -27,6 +27,7 @@ class BrokerState:
         self.employee_branches: dict[str, str] = {}
         self.clients: dict[tuple[str, str], events.ClientOpened | events.ClientChanged] = {}
         self.accounts: dict[AccountKey, events.AccountOpened | events.AccountChanged] = {}
+        self.targets: dict[tuple[str, str, str], events.TargetSet] = {}
         self.relations: dict[AccountKey, dict[str, events.RelationSet]] = defaultdict(dict)
         self.cash: dict[AccountKey, dict[str, Decimal]] = {}
         self.in_transit: dict[AccountKey, dict[str, Decimal]] = {}
@@ -54,6 +55,8 @@ class BrokerState:
             events.AccountChanged: self._set_account,
             events.RelationRemoved: self._remove_relation,
             events.RelationSet: self._set_relation,
+            events.TargetRemoved: lambda event: self.targets.pop(tuple(event), None),
+            events.TargetSet: self._set_target,
             events.CashMoved: self._move_cash,
             events.CashFrozenSet: self._set_frozen,
             events.InTransitMoved: self._move_in_transit,
@@ -129,6 +132,9 @@ class BrokerState:
 
     def _remove_relation(self, event: events.RelationRemoved) -> None:
         self.relations[event.business_line, event.account_id].pop(event.employee_id, None)
+
+    def _set_target(self, event: events.TargetSet) -> None:
+        self.targets[event[:3]] = event
 
     def _move_cash(self, event: events.CashMoved) -> None:
         _add(self.cash, (event.line, event.account_id), event.currency_code, event.amount)

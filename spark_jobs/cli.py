@@ -179,16 +179,28 @@ def doctor(as_json: AsJson = False) -> None:
 @app.command()
 def sql(
     query: Annotated[str | None, typer.Argument(help="a query on the published day; without it, a shell opens")] = None,
+    listed: Annotated[
+        Path | None, typer.Option("--import", help="a CSV the query finds as `imported`, personal values as tokens")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="write the result to a new .xlsx, .parquet or .csv; it is audited")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask the published day in SQL (DuckDB, read only)."""
-    from spark_jobs.jobs.ask import answer, shell, show
+    from spark_jobs.jobs.ask import answer, answer_file, shell, show
 
     settings = load_settings()
     if query is None:
+        if listed or to:
+            raise typer.BadParameter("--import and --to come with a query")
         shell(settings, console)
         return
-    found = answer(settings, query)
+    if to:
+        rows = answer_file(settings, query, to, listed)
+        console.print(f"{rows:,} rows are in {to.name}; the audit log says so", markup=False, soft_wrap=True)
+        return
+    found = answer(settings, query, listed)
     if as_json:
         print(json.dumps(found, ensure_ascii=False))
     else:

@@ -112,6 +112,12 @@ CLAIMS = {
             "from mart_income_customer_day",
         ),
         Claim(
+            "income_accruals",
+            ("business_date", "accrual_date", "business_line", "account_id", "accrual_kind", "product_kind"),
+            "select business_date, accrual_date, business_line, account_id, accrual_kind, product_kind, "
+            "nullif(customer_id, 'unlinked') as customer_id, accrued_amount, collected_amount, unpaid_amount from mart_income_accrual",
+        ),
+        Claim(
             "income_attribution",
             (
                 "business_date",
@@ -132,6 +138,11 @@ CLAIMS = {
             f"select business_date, employee_id, branch_id, business_line, income_kind, {_INCOMES} from mart_income_employee_day",
         ),
         Claim(
+            "income_view_day",
+            ("business_date", "relation_view", "employee_id", "business_line", "income_kind"),
+            f"select business_date, relation_view, employee_id, branch_id, business_line, income_kind, {_INCOMES} from mart_income_view_day",
+        ),
+        Claim(
             "income_branch_day",
             ("business_date", "branch_id", "business_line", "income_kind"),
             f"select business_date, branch_id, business_line, income_kind, {_INCOMES}, account_branch_net_amount "
@@ -148,7 +159,8 @@ CLAIMS = {
             "select performance_month, employee_id, branch_id, turnover_amount, gross_amount, net_amount, commission_net_amount, "
             "interest_net_amount, product_net_amount, advice_net_amount, vat_amount, protection_fund_amount, funding_cost_amount, "
             "after_deductions_amount, branch_rank, firm_rank, customer_count, new_customer_count, valid_customer_count, "
-            "lost_customer_count, customer_asset_amount, month_average_asset_amount, net_inflow_amount from mart_performance_employee_month",
+            "lost_customer_count, customer_asset_amount, month_average_asset_amount, net_inflow_amount, target_income_amount, "
+            "target_inflow_amount, target_new_customer_count from mart_performance_employee_month",
         ),
         Claim(
             "performance_branch_month",
@@ -156,7 +168,8 @@ CLAIMS = {
             "select performance_month, unit_level, unit_id, turnover_amount, gross_amount, net_amount, commission_net_amount, "
             "interest_net_amount, product_net_amount, advice_net_amount, vat_amount, protection_fund_amount, funding_cost_amount, "
             "after_deductions_amount, customer_count, new_customer_count, valid_customer_count, lost_customer_count, "
-            "covered_customer_count, customer_asset_amount, month_average_asset_amount, net_inflow_amount "
+            "covered_customer_count, customer_asset_amount, month_average_asset_amount, net_inflow_amount, target_income_amount, "
+            "target_inflow_amount, target_new_customer_count "
             "from mart_performance_branch_month",
         ),
         Claim(
@@ -170,7 +183,8 @@ CLAIMS = {
             "rate_check",
             ("business_date", "account_id", "product_class", "exchange_code", "effective_date"),
             "select business_date, account_id, product_class, exchange_code, effective_date, expiry_date, "
-            "nullif(customer_id, 'unlinked') as customer_id, commission_rate, regulatory_rate, rate_status, is_ending_soon, "
+            "nullif(customer_id, 'unlinked') as customer_id, commission_rate, counter_commission_rate, regulatory_rate, rate_status, "
+            "counter_rate_status, is_ending_soon, "
             "is_below_regulatory_fee from mart_rate_check",
         ),
         Claim(

@@ -16,7 +16,7 @@ MOST_PAGES = 20
 # What fits on a screen; an export has all.
 RATES = (
     "rate_status", "is_ending_soon", "is_below_regulatory_fee", "account_id", "product_class", "exchange_code", "commission_rate",
-    "minimum_commission_amount", "includes_regulatory_fee", "regulatory_rate", "effective_date", "expiry_date", "branch_id",
+    "counter_commission_rate", "counter_rate_status", "minimum_commission_amount", "includes_regulatory_fee", "regulatory_rate", "effective_date", "expiry_date", "branch_id",
 )  # fmt: skip
 CHARGES = (
     "charge_status", "account_id", "order_id", "product_class", "exchange_code", "currency_code", "turnover_amount", "commission_rate",
@@ -25,7 +25,7 @@ CHARGES = (
 _PERFORMANCE = (
     "firm_rank", "branch_rank", "employee_id", "employee_name_masked", "branch_id", "turnover_amount", "net_amount",
     "commission_net_amount", "interest_net_amount", "product_net_amount", "advice_net_amount", "after_deductions_amount",
-    "customer_count", "valid_customer_count", "customer_asset_amount",
+    "target_income_amount", "customer_count", "valid_customer_count", "customer_asset_amount",
 )  # fmt: skip
 
 

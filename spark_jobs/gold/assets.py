@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.gold.money import cents, in_cny, position_value, with_rate, zero
-from spark_jobs.gold.tables import MONEY, QUANTITY, RATIO, conform
+from spark_jobs.gold.tables import MONEY, QUANTITY, RATE, RATIO, conform
 
 _DAY_ACCOUNT = ("business_date", "business_line", "account_id")
 _PARTS = (
@@ -57,6 +57,7 @@ def value_positions(
         in_cny(position_value(F.col("restricted_quantity"), F.col("close_price"))).alias("restricted_amount"),
         F.lit(None).cast("string").alias("product_risk_level"),
         F.lit(None).cast("date").alias("maturity_date"),
+        F.lit(None).cast(RATE).alias("management_fee_rate"),
     )
 
 
@@ -82,13 +83,16 @@ def value_options(positions: DataFrame, contracts: DataFrame) -> DataFrame:
         zero().alias("restricted_amount"),
         F.lit(None).cast("string").alias("product_risk_level"),
         F.col("expiry_date").alias("maturity_date"),
+        F.lit(None).cast(RATE).alias("management_fee_rate"),
     )
 
 
 def value_funds(holdings: DataFrame, products: DataFrame, navs: DataFrame, rates: DataFrame) -> DataFrame:
     """Fund shares × NAV plus undistributed income. An income certificate has no NAV: it counts at 1.0000."""
     key = ["business_date", "product_code"]
-    terms = products.select(*key, "product_name", "product_kind", "currency_code", "risk_level", "maturity_date")
+    terms = products.select(
+        *key, "product_name", "product_kind", "currency_code", "risk_level", "maturity_date", "management_fee_rate"
+    )
     known = holdings.join(F.broadcast(terms), on=key, how="left").join(
         F.broadcast(navs.select(*key, "nav")), on=key, how="left"
     )
@@ -111,6 +115,7 @@ def value_funds(holdings: DataFrame, products: DataFrame, navs: DataFrame, rates
         zero().alias("restricted_amount"),
         F.col("risk_level").alias("product_risk_level"),
         "maturity_date",
+        "management_fee_rate",
     )
 
 
@@ -130,6 +135,7 @@ def build_holdings(positions: DataFrame, accounts: DataFrame) -> DataFrame:
                 "currency_code",
                 "product_risk_level",
                 "maturity_date",
+                "management_fee_rate",
             )
         ),
     )
@@ -222,6 +228,19 @@ def build_credit_risks(
         .otherwise("normal")
     )
     return conform(credit.withColumn("maintenance_ratio", ratio).withColumn("margin_tier", tier), "credit_risks")
+
+
+def build_credit_contracts(contracts: DataFrame, accounts: DataFrame) -> DataFrame:
+    """What each financing and short contract owes. Grain: contract and business date; customer_id is null without a delivered client.
+
+    waived_interest_amount is 0 where the counter does not say.
+    """
+    waived = F.coalesce("waived_interest_amount", zero())
+    owners = accounts.where("business_line = 'credit'").select("business_date", "account_id", "customer_id")
+    instrument = F.concat_ws(".", "security_code", "exchange_code")
+    told = contracts.withColumns({"instrument_id": instrument, "waived_interest_amount": waived})
+    owned = told.join(owners, ["business_date", "account_id"], "left")
+    return conform(owned, "credit_contracts")
 
 
 def build_option_risks(account_assets: DataFrame, balances: DataFrame, positions: DataFrame) -> DataFrame:

@@ -103,6 +103,7 @@ def build_gold(
             silver("credit_counter__asset_debt_summaries"),
             watch_line,
         ),
+        "credit_contracts": assets.build_credit_contracts(silver("credit_counter__contracts"), accounts),
         "option_risks": assets.build_option_risks(
             account_assets, silver("option_counter__cash_balances"), silver("option_counter__positions")
         ),
@@ -145,8 +146,12 @@ def build_gold(
             silver("reference__statutory_rates"),
         ),
         "agreed_rates": charges.build_agreed_rates(
-            silver("reference__agreed_rates"), silver("reference__statutory_rates"), accounts
+            silver("reference__agreed_rates"),
+            silver("reference__counter_rates"),
+            silver("reference__statutory_rates"),
+            accounts,
         ),
+        "targets": conform(silver("performance_platform__targets"), "targets"),
         "staff_relations": conform(silver("staff_platform__relations"), "staff_relations"),
         "branches": conform(silver("reference__branches"), "branches"),
         "employees": conform(silver("reference__employees"), "employees"),

@@ -64,8 +64,12 @@ def build_order_charges(
     return conform(with_owner(charged, accounts), "order_charges")
 
 
-def build_agreed_rates(agreed: DataFrame, statutory: DataFrame, accounts: DataFrame) -> DataFrame:
-    """Grain: account, class, exchange, effective date and business date: what is agreed, whether it is in force, and for whom.
+def build_agreed_rates(agreed: DataFrame, counter: DataFrame, statutory: DataFrame, accounts: DataFrame) -> DataFrame:
+    """Grain: account, class, exchange, effective date and business date: what is agreed, whether it is in force, for whom, and what the
+    counter's own table says.
+
+    counter_rate_status: `same`, `different` or `missing` in the table of that day, by rate, minimum and whether regulatory fees are inside; null
+    on a day without any table.
 
     regulatory_rate: handling and regulatory fee both sides pay that day; a rate with these fees inside that is lower loses money.
     customer_id and branch_id are null for an account that is not delivered. An account number that two counters use is the normal one's.
@@ -84,8 +88,16 @@ def build_agreed_rates(agreed: DataFrame, statutory: DataFrame, accounts: DataFr
     in_force = _agreed_in_force(agreed).select(
         "business_date", "account_id", *_PLACE, F.col("now.effective_date").alias("effective_date"), F.lit(True).alias("_is_in_force")
     )  # fmt: skip
+    terms = ("commission_rate", "minimum_commission_amount", "includes_regulatory_fee")
+    charged = counter.select("business_date", "account_id", *_PLACE, F.struct(*terms).alias("charged"))
+    days = counter.select("business_date").distinct().withColumn("has_table", F.lit(True))
+    status = F.when(F.col("charged").isNull(), F.lit("missing")).otherwise(
+        F.when(F.col("charged") == F.struct(*terms), F.lit("same")).otherwise(F.lit("different"))
+    )
     rated = (
-        agreed.join(in_force, ["business_date", "account_id", *_PLACE, "effective_date"], "left")
+        agreed.join(charged, ["business_date", "account_id", *_PLACE], "left")
+        .join(F.broadcast(days), ["business_date"], "left")
+        .join(in_force, ["business_date", "account_id", *_PLACE, "effective_date"], "left")
         .join(F.broadcast(fixed), ["business_date", *_PLACE], "left")
         .join(owners, ["business_date", "account_id"], "left")
         .withColumns(
@@ -94,6 +106,8 @@ def build_agreed_rates(agreed: DataFrame, statutory: DataFrame, accounts: DataFr
                 "branch_id": F.col("owner.branch_id"),
                 "regulatory_rate": sum((F.coalesce(F.col(f"{kind}_rate"), zero()) for kind in _REGULATORY), zero()),
                 "is_in_force": F.coalesce(F.col("_is_in_force"), F.lit(False)),
+                "counter_commission_rate": F.col("charged.commission_rate"),
+                "counter_rate_status": F.when(F.col("has_table"), status),
             }
         )
     )

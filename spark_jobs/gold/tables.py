@@ -84,7 +84,8 @@ TABLES: dict[str, GoldTable] = {
             ("business_line", "account_id", "instrument_id", "position_side", "business_date"),
             "business_line string, account_id string, instrument_id string, position_side string, business_date date, customer_id string, "
             f"instrument_name string, instrument_kind string, quantity {QUANTITY}, restricted_quantity {QUANTITY}, price {PRICE}, "
-            f"currency_code string, market_value_amount {MONEY}, product_risk_level string, maturity_date date",
+            f"currency_code string, market_value_amount {MONEY}, product_risk_level string, maturity_date date, "
+            f"management_fee_rate {RATE}",
         ),
         GoldTable(
             "trades",
@@ -131,6 +132,15 @@ TABLES: dict[str, GoldTable] = {
             f"maintenance_ratio {RATIO}, counter_maintenance_ratio {RATIO}, call_line {RATIO}, close_out_line {RATIO}, margin_tier string",
         ),
         GoldTable(
+            "credit_contracts",
+            "financing or short contract and business date",
+            ("contract_id", "business_date"),
+            "contract_id string, business_date date, account_id string, customer_id string, contract_kind string, instrument_id string, "
+            f"open_date date, due_date date, outstanding_principal_amount {MONEY}, outstanding_quantity {QUANTITY}, "
+            f"outstanding_fee_amount {MONEY}, unpaid_interest_amount {MONEY}, waived_interest_amount {MONEY}, penalty_amount {MONEY}, "
+            f"annual_rate {RATE}",
+        ),
+        GoldTable(
             "option_risks",
             "option account and business date",
             ("account_id", "business_date"),
@@ -142,8 +152,8 @@ TABLES: dict[str, GoldTable] = {
             "contract and business date",
             ("contract_id", "business_date"),
             "contract_id string, business_date date, account_id string, customer_id string, contract_kind string, instrument_id string, "
-            f"collateral_quantity {QUANTITY}, collateral_amount {MONEY}, owed_amount {MONEY}, guarantee_ratio {RATIO}, "
-            f"guarantee_tier string, watch_line {RATIO}, warning_line {RATIO}, disposal_line {RATIO}, open_date date, repurchase_date date",
+            f"collateral_quantity {QUANTITY}, collateral_amount {MONEY}, owed_amount {MONEY}, unpaid_interest_amount {MONEY}, "
+            f"guarantee_ratio {RATIO}, guarantee_tier string, watch_line {RATIO}, warning_line {RATIO}, disposal_line {RATIO}, open_date date, repurchase_date date",
         ),
         GoldTable(
             "advice_agreements",
@@ -176,7 +186,14 @@ TABLES: dict[str, GoldTable] = {
             ("account_id", "product_class", "exchange_code", "effective_date", "business_date"),
             "account_id string, product_class string, exchange_code string, effective_date date, business_date date, customer_id string, "
             f"branch_id string, expiry_date date, commission_rate {RATE}, minimum_commission_amount {MONEY}, includes_regulatory_fee boolean, "
-            f"regulatory_rate {RATE}, is_in_force boolean",
+            f"regulatory_rate {RATE}, is_in_force boolean, counter_commission_rate {RATE}, counter_rate_status string",
+        ),
+        GoldTable(
+            "targets",
+            "month, unit and business date",
+            ("target_month", "unit_level", "unit_id", "business_date"),
+            "target_month string, unit_level string, unit_id string, business_date date, "
+            f"target_income_amount {MONEY}, target_inflow_amount {MONEY}, target_new_customer_count int",
         ),
         GoldTable(
             "staff_relations",

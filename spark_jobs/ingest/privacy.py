@@ -6,6 +6,7 @@ in a table can be revealed until its subject is erased.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -34,6 +35,11 @@ _LOOKS = {
 }
 # A key may well be as long as a phone number, and is then one only by chance.
 _RESEMBLES = {"key": r"^[0-9]{17}[0-9Xx]$", "string": r"^([0-9]{17}[0-9Xx]|[0-9]{15}|(\+?86 ?)?1[3-9][0-9]{9})$"}
+
+
+def looks_personal(text: str) -> bool:
+    """Whether a text has the form of a resident's document number or of a mobile phone."""
+    return re.match(_RESEMBLES["string"], text) is not None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -12,14 +16,41 @@ from rich.table import Table
 
 from spark_jobs.config import Settings
 from spark_jobs.errors import ConfigurationError
-from spark_jobs.publish.duckdb_store import current, open_published
+from spark_jobs.ingest.vault import load_keys
+from spark_jobs.jobs.ask_files import IMPORTED, read_list, take_out
+from spark_jobs.publish.duckdb_store import current, in_force, open_published
 
 
-def answer(settings: Settings, query: str) -> list[dict[str, Any]]:
-    """Rows as dictionaries; decimals and dates as strings, so that no scale is lost. Raises C360-107 for a query DuckDB refuses."""
+def answer(settings: Settings, query: str, listed: Path | None = None) -> list[dict[str, Any]]:
+    """Rows as dictionaries; decimals and dates as strings, so that no scale is lost.
+
+    listed: a list that the query finds as the table `imported`. Raises ConfigurationError C360-107 for a query DuckDB refuses, C360-126 for a
+    list that cannot be brought in.
+    """
+    with _asked(settings, listed) as connection:
+        return plain_rows(connection.execute(query))
+
+
+def answer_file(settings: Settings, query: str, to: Path, listed: Path | None = None) -> int:
+    """The same as a CSV, Parquet or Excel file, with a line in the audit log; returns how many rows. Raises also C360-127."""
+    from serving.audit import Audit
+
+    audit_log = Audit(settings.audit, load_keys(settings.vault, os.environ))
+    try:
+        with _asked(settings, listed) as connection:
+            return take_out(settings, connection, query, to, audit_log.write)
+    finally:
+        audit_log.close()
+
+
+@contextmanager
+def _asked(settings: Settings, listed: Path | None) -> Iterator[duckdb.DuckDBPyConnection]:
     with open_published(settings.published) as connection:
+        if listed:
+            keys = load_keys(settings.vault, os.environ)
+            connection.register(IMPORTED, read_list(listed, keys, in_force(settings.published).as_of_date))
         try:
-            return plain_rows(connection.execute(query))
+            yield connection
         except duckdb.Error as error:
             raise ConfigurationError(
                 "C360-107", str(error).splitlines()[0], next_step='c360 sql "show tables"'

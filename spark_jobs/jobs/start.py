@@ -51,9 +51,10 @@ def start_run(settings: Settings, purpose: str, console: Console, started_at: da
         staging = settings.work / "staging"
         keys = load_keys(settings.vault, os.environ)
         columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        vault = Vault(settings.vault, keys)
         try:
             with Progress(*columns, console=console, transient=True) as progress:
-                private = PrivateMeans(keys, Vault(settings.vault, keys), staging)
+                private = PrivateMeans(keys, vault, staging)
                 calendar = trading_calendar(settings.calendar_overrides)
                 run = Run(
                     number, known_at, settings, spark, lake, catalogue, ledger, Metrics(lake), Approvals(lake), Releases(lake), calendar,
@@ -62,6 +63,7 @@ def start_run(settings: Settings, purpose: str, console: Console, started_at: da
                 run.seconds["session"] = time.perf_counter() - started
                 yield run
         finally:
+            vault.close()
             shutil.rmtree(staging, ignore_errors=True)
         # Still there after a failure or a crash: the next start then completes the ledger from the log.
         marker.unlink(missing_ok=True)

@@ -20,6 +20,7 @@ import duckdb
 from spark_jobs.errors import InfrastructureError
 from spark_jobs.files import replace_file
 from spark_jobs.publish.bonus import BonusTable, create_bonus_table
+from spark_jobs.publish.comparison import create_comparison
 from spark_jobs.publish.marts import MARTS, Mart
 from spark_jobs.publish.periods import PAY_PUBLICATION, create_periods
 
@@ -92,6 +93,7 @@ def write_revision(
             )
         for mart in MARTS.values():
             _check(connection, root, mart, revision, expected[mart.name])
+        create_comparison(connection)
         create_indexes(connection)
         connection.execute(_PROFILE_AT)
         connection.execute("checkpoint")

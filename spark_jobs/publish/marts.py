@@ -69,6 +69,15 @@ MARTS: dict[str, Mart] = {
             is_pay=True,
         ),
         Mart(
+            "mart_income_view_day", "business_date", ("relation_view", "employee_id", "business_line", "income_kind", "business_date"),
+            ("relation_view", "employee_id", "business_date"), is_pay=True,
+        ),
+        Mart(
+            "mart_income_accrual", "business_date",
+            ("business_line", "account_id", "accrual_kind", "product_kind", "accrual_date", "business_date"),
+            ("customer_id", "accrual_date"),
+        ),
+        Mart(
             "mart_performance_employee_month", "as_of_date", ("employee_id", "performance_month"),
             ("employee_id", "performance_month"), month="performance_month", is_pay=True,
         ),

@@ -183,6 +183,11 @@ def mart_rows(keys: Keys, shift: int = 0, day: date = DAY) -> dict[str, list[dic
             {"business_date": day, "customer_id": person.customer_id, "business_line": "advice", "income_kind": "advice_back",
              "gross_amount": Decimal("9.90"), "net_amount": Decimal("9.90")}
         )  # fmt: skip
+        rows["mart_income_accrual"].append(
+            {"business_date": day, "accrual_date": day, "business_line": "credit", "account_id": person.account_id,
+             "customer_id": person.customer_id, "branch_id": person.branch, "accrual_kind": "margin_interest", "product_kind": "lent_money",
+             "accrued_amount": Decimal("1.20"), "unpaid_amount": Decimal("36.00")}
+        )  # fmt: skip
         _outbound(rows, keys, person, day)
     for place, phone in enumerate((APPLICANT_PHONE, SILENT_PHONE), start=1):
         rows["mart_prospect"].append(
@@ -203,7 +208,7 @@ def mart_rows(keys: Keys, shift: int = 0, day: date = DAY) -> dict[str, list[dic
              "branch_id": BRANCHES[place % 4], "turnover_amount": Decimal("243100.00"), "net_amount": Decimal("38.40"),
              "commission_net_amount": Decimal("28.40"), "interest_net_amount": Decimal("6.00"), "product_net_amount": Decimal("2.00"),
              "advice_net_amount": Decimal("2.00"), "after_deductions_amount": Decimal("36.04"), "valid_customer_count": 4,
-             "customer_asset_amount": Decimal("1250000.00"),
+             "customer_asset_amount": Decimal("1250000.00"), "target_income_amount": None if place == 5 else Decimal("50.00"),
              "branch_rank": place // 4 + 1, "firm_rank": place + 1, "customer_count": 5}
         )  # fmt: skip
         rows["mart_income_attribution"].append(
@@ -223,8 +228,14 @@ def mart_rows(keys: Keys, shift: int = 0, day: date = DAY) -> dict[str, list[dic
              "effective_date": date(2024, 1, 2), "expiry_date": None if place % 2 else day + timedelta(days=place),
              "customer_id": PEOPLE[place].customer_id, "branch_id": BRANCHES[place % 4], "commission_rate": Decimal("0.00025000"),
              "minimum_commission_amount": Decimal("5.00"), "includes_regulatory_fee": True, "regulatory_rate": Decimal("0.00005410"),
-             "rate_status": "overcharged" if place % 2 else "effective", "is_ending_soon": place % 2 == 0,
+             "counter_commission_rate": Decimal("0.00030000") if place == 3 else Decimal("0.00025000"),
+             "counter_rate_status": "different" if place == 3 else "same",
+             "rate_status": "not_applied" if place == 3 else "overcharged" if place % 2 else "effective", "is_ending_soon": place % 2 == 0,
              "is_below_regulatory_fee": False}
+        )  # fmt: skip
+        rows["mart_income_view_day"].append(
+            {"business_date": day, "relation_view": "service", "employee_id": f"E{place:03d}", "branch_id": BRANCHES[place % 4],
+             "business_line": "normal", "income_kind": "commission", "gross_amount": Decimal("30.00"), "net_amount": Decimal("18.60")}
         )  # fmt: skip
         rows["mart_income_employee_day"].append(
             {"business_date": day, "employee_id": f"E{place:03d}", "branch_id": BRANCHES[place % 4], "business_line": "normal",

@@ -22,15 +22,15 @@ MAY_ASK = {
     "agent": "lookup profile accounts holdings asset_history tags open_items prospects lists list_calls work notes commission_customer reveal "
     "status",
     "branch_manager": "lookup profile accounts holdings asset_history tags open_items prospects lists list_calls list_suppressed notes commission_customer "
-    "income_customer income_products commission_employees commission_branches performance_employees performance_branches movements "
+    "income_customer accruals_customer income_products commission_employees commission_branches performance_employees performance_branches movements "
     "charge_checks rate_checks export status",
     "e_office": "lookup profile accounts holdings asset_history tags commission_customer commission_employees commission_branches charge_checks rate_checks status",
-    "performance": "commission_customer income_customer income_products commission_employees commission_branches performance_employees "
+    "performance": "commission_customer income_customer accruals_customer income_products commission_employees commission_branches performance_employees "
     "performance_branches charge_checks rate_checks export status",
     "risk_control": "lookup profile accounts holdings asset_history tags open_items prospects lists list_calls list_suppressed notes commission_customer "
     "movements reveal export status",
     "analyst": "profile accounts holdings asset_history tags open_items prospects lists list_suppressed commission_customer income_customer "
-    "income_products commission_employees commission_branches performance_employees performance_branches movements charge_checks "
+    "accruals_customer income_products commission_employees commission_branches performance_employees performance_branches movements charge_checks "
     "rate_checks export status",
     "auditor": "profile lists list_calls list_suppressed commission_employees commission_branches status",
 }  # fmt: skip
@@ -56,6 +56,7 @@ CALLS: dict[str, tuple[str, str, Any]] = {
     "list_suppressed": ("get", "/v1/lists/margin_call/suppressed", None),
     "commission_customer": ("get", f"/v1/commission/customers/{MINE.customer_id}", None),
     "income_customer": ("get", f"/v1/incomes/customers/{MINE.customer_id}", None),
+    "accruals_customer": ("get", f"/v1/accruals/customers/{MINE.customer_id}", None),
     "commission_employees": ("get", "/v1/commission/employees", None),
     "commission_branches": ("get", "/v1/commission/branches", None),
     "performance_employees": ("get", "/v1/performance/employees", None),

@@ -238,7 +238,7 @@ GROUPS = (
         ),
         Mutant(
             "smallest_remainder_gets_the_cent",
-            f"{INCOMES}/int_incomes_attributed.sql",
+            "macros/attributed_amounts.sql",
             "{{ measure }}_share_cents - {{ measure }}_floor_cents desc",
             "{{ measure }}_share_cents - {{ measure }}_floor_cents asc",
             "commission_employee_month",
@@ -256,7 +256,7 @@ GROUPS = (
         ),
         Mutant(
             "ratios_above_one_are_paid",
-            f"{INCOMES}/int_incomes_attributed.sql",
+            "macros/attributed_amounts.sql",
             "when ratio_sum = 1 then staff",
             "when ratio_sum >= 1 then staff",
             "commission_employee_month",
@@ -340,7 +340,7 @@ GROUPS = (
         ),
         Mutant(
             "unassigned_wins_a_tie",
-            f"{INCOMES}/int_incomes_attributed.sql",
+            "macros/attributed_amounts.sql",
             "is_unassigned asc",
             "is_unassigned desc",
             "commission_employee_month",

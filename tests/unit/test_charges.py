@@ -51,6 +51,13 @@ ORDERS = [
     ("nobody agreed", "NONE", NEW, "buy", ["50000"]),
     ("repo", "IN", NEW, "reverse_repo_lend", ["50000"]),
 ]
+# account, rate, minimum, whether regulatory fees are inside: what the counter charges by on the second day; on the first none was delivered.
+COUNTER = [
+    ("IN", "0.00025", "5.00", True),
+    ("ON", "0.00025", "5.00", True),
+    ("LATE", "0.00100", "5.00", True),
+    ("PREFERRED", "0.00100", "0.00", True),
+]
 MONEY = Decimal("0.00")
 
 
@@ -99,6 +106,17 @@ def agreed_of(spark) -> DataFrame:
         "business_date date, account_id string, product_class string, exchange_code string, effective_date date, expiry_date date, "
         "commission_rate decimal(12,8), minimum_commission_amount decimal(18,2), includes_regulatory_fee boolean",
     )  # fmt: skip
+
+
+def counter_of(spark) -> DataFrame:
+    return spark.createDataFrame(
+        [
+            (NEW, account, "stock", "SSE", Decimal(rate), Decimal(minimum), inside)
+            for account, rate, minimum, inside in COUNTER
+        ],
+        "business_date date, account_id string, product_class string, exchange_code string, commission_rate decimal(12,8), "
+        "minimum_commission_amount decimal(18,2), includes_regulatory_fee boolean",
+    )
 
 
 def statutory_of(spark) -> DataFrame:
@@ -156,7 +174,7 @@ def test_a_preferential_rate_counts_to_its_last_day_and_is_then_the_one_before(c
 
 
 def test_agreed_rates_know_their_owner_what_is_in_force_and_what_they_have_to_pay(spark):
-    rows = build_agreed_rates(agreed_of(spark), statutory_of(spark), accounts_of(spark)).collect()
+    rows = build_agreed_rates(agreed_of(spark), counter_of(spark), statutory_of(spark), accounts_of(spark)).collect()
     found = {(row.account_id, row.effective_date, row.business_date): row for row in rows}
     assert len(found) == len(rows) == 2 * len(AGREED)
     assert {(*key[:2], str(key[2])) for key, row in found.items() if row.is_in_force and key[0] in ("LATE", "PREFERRED", "OVER")} == {
@@ -171,6 +189,15 @@ def test_agreed_rates_know_their_owner_what_is_in_force_and_what_they_have_to_pa
         for account, day in (("IN", OLD), ("IN", NEW), ("HK", NEW))
     ]
     assert rates == [Decimal("0.0000687"), Decimal("0.0000541"), 0]
+    at_the_counter = {
+        (account, since): (found[account, since, NEW].counter_rate_status, found[account, since, NEW].counter_commission_rate)
+        for account, since in (("IN", date(2020, 1, 1)), ("ON", date(2020, 1, 1)), ("LATE", NEW), ("PREFERRED", date(2020, 1, 1)), ("OVER", date(2020, 1, 1)))
+    }  # fmt: skip
+    assert list(at_the_counter.values()) == [
+        ("same", Decimal("0.00025")), ("different", Decimal("0.00025")), ("different", Decimal("0.00100")),
+        ("different", Decimal("0.00100")), ("missing", None),
+    ]  # fmt: skip
+    assert {row.counter_rate_status for row in rows if row.business_date == OLD} == {None}, "no table, nothing to say"
 
 
 def test_an_account_without_a_rate_has_no_expectation_and_reverse_repo_is_not_charged_by_rate(charges):

@@ -37,6 +37,7 @@ def firm(tmp_path) -> SimpleNamespace:
     given = {
         "business_date": DAY,
         "as_of_date": DAY,
+        "accrual_date": DAY,
         "origin_date": DAY,
         "performance_month": "2026-09",
         "period": "2026-09",
@@ -72,10 +73,10 @@ def test_a_month_is_extracted_with_totals_that_the_files_hold(firm):
     folder, is_new = extract(firm, "2026-09")
     manifest = json.loads((folder / "manifest.json").read_text())
     assert (
-        is_new and folder.name == "v1_r000007" and (manifest["revision"], manifest["as_of_date"]) == (7, "2026-09-30")
+        is_new and folder.name == "v2_r000007" and (manifest["revision"], manifest["as_of_date"]) == (7, "2026-09-30")
     )
     assert [entry["name"] for entry in manifest["files"]] == [
-        "performance_202609.txt", "attribution_202609.txt", "adjustment_202609.txt",
+        "performance_202609.txt", "comparison_202609.txt", "accrual_202609.txt", "attribution_202609.txt", "adjustment_202609.txt",
     ]  # fmt: skip
     for entry, declared in zip(manifest["files"], read_layout().files, strict=True):
         content = (folder / entry["name"]).read_bytes()
@@ -88,9 +89,13 @@ def test_a_month_is_extracted_with_totals_that_the_files_hold(firm):
             assert str(sum(Decimal(row[place]) for row in rows)) == entry["control_totals"][f"sum({total})"] == "12.45"
 
 
-def test_a_day_has_attribution_alone_in_the_order_of_its_key(firm):
+def test_a_day_has_what_is_told_by_day_in_the_order_of_its_key(firm):
     folder, _ = extract(firm, "2026-09-30")
-    assert sorted(path.name for path in folder.iterdir()) == ["attribution_20260930.txt", "manifest.json"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "accrual_20260930.txt",
+        "attribution_20260930.txt",
+        "manifest.json",
+    ]
     lines = (folder / "attribution_20260930.txt").read_text("gb18030").splitlines()
     assert [line.split("|")[:2] for line in lines[2:-1]] == [["20260930", "E1"], ["20260930", "E2"]]
 
@@ -101,7 +106,7 @@ def test_the_same_revision_writes_nothing_and_another_one_another_folder(firm, t
     assert extract(firm, "2026-09") == (folder, False)
     assert (folder / "manifest.json").stat().st_mtime_ns == before
     _point_at(tmp_path, 8)
-    assert extract(firm, "2026-09")[0].name == "v1_r000008"
+    assert extract(firm, "2026-09")[0].name == "v2_r000008"
 
 
 def test_an_extract_that_was_killed_is_no_extract(firm, monkeypatch):

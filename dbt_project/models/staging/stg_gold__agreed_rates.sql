@@ -16,7 +16,9 @@ final as (
         minimum_commission_amount,
         includes_regulatory_fee,
         regulatory_rate,
-        is_in_force
+        is_in_force,
+        counter_commission_rate,
+        counter_rate_status
     from source
     where {{ is_loaded_date('business_date') }}
 )

@@ -18,7 +18,8 @@ final as (
         currency_code,
         market_value_amount,
         product_risk_level,
-        maturity_date
+        maturity_date,
+        management_fee_rate
     from source
     where {{ is_in_run_window('business_date') }}
 )

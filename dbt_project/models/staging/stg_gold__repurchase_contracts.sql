@@ -6,12 +6,14 @@ final as (
     select
         contract_id,
         business_date,
+        account_id,
         customer_id,
+        unpaid_interest_amount,
         guarantee_ratio,
         guarantee_tier,
         repurchase_date
     from source
-    where {{ is_loaded_date('business_date') }}
+    where {{ is_in_run_window('business_date') }}
 )
 
 select * from final

@@ -8,6 +8,7 @@ final as (
         account_id,
         employee_id,
         business_date,
+        relation_kind,
         is_main_service,
         pay_ratio,
         effective_date

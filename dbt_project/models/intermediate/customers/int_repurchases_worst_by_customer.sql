@@ -26,7 +26,9 @@ final as (
         -- a contract whose day has passed is still open, and the first to be spoken of
         min(repurchase_date) as next_repurchase_date
     from repurchase_contracts
-    where customer_id is not null
+    where
+        customer_id is not null
+        and {{ is_loaded_date('business_date') }}
     group by customer_id, business_date
 )
 

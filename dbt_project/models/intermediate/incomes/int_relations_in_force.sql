@@ -20,6 +20,7 @@ final as (
         recent_relations.account_id,
         trading_days.trading_date as business_date,
         recent_relations.employee_id,
+        recent_relations.relation_kind,
         recent_relations.pay_ratio
     from trading_days
     inner join recent_relations on trading_days.relation_slice_date = recent_relations.business_date

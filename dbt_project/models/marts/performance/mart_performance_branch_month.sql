@@ -14,6 +14,11 @@ branches as (
     select * from {{ ref('stg_gold__branches') }}
 ),
 
+targets as (
+    select * from {{ ref('stg_gold__targets') }}
+    where target_month = {{ month_of('business_date') }}
+),
+
 customers_by_branch as (
     select
         as_of_date,
@@ -26,7 +31,8 @@ customers_by_branch as (
     group by as_of_date, coalesce(branch_id, 'unassigned')
 ),
 
--- incomes by the branch of who earned them, customers by their own: a branch may have either without the other
+-- incomes by the branch of who earned them, customers by their own: a branch may have either without the other, or
+-- nothing but a target
 both_sides as (
     select
         as_of_date,
@@ -49,6 +55,18 @@ both_sides as (
         {% endfor %}
         branch_id
     from customers_by_branch
+    union all
+    select
+        business_date as as_of_date,
+        {% for measure in earned %}
+        cast(0 as decimal(18, 2)) as {{ measure }},
+        {% endfor %}
+        {% for measure in owned %}
+        cast(0 as {{ 'bigint' if measure.endswith('_count') else 'decimal(18, 2)' }}) as {{ measure }},
+        {% endfor %}
+        unit_id as branch_id
+    from targets
+    where unit_level = 'branch'
 ),
 
 summed_to_branch as (
@@ -82,24 +100,44 @@ three_levels as (
             and summed_to_branch.as_of_date = branches.business_date
 ),
 
-final as (
+summed_to_unit as (
     select
-        {{ month_of('three_levels.as_of_date') }} as performance_month,
         three_levels.as_of_date,
-        three_levels.unit.unit_level,
-        three_levels.unit.unit_id,
-        max(three_levels.unit.unit_name) as unit_name,
-        {% for measure in income_measures()[:3] + kinds + income_measures()[3:] + ['after_deductions_amount'] %}
-        cast(sum(three_levels.{{ measure }}) as decimal(18, 2)) as {{ measure }},
-        {% endfor %}
-        {% for measure in owned if measure.endswith('_count') %}
+        {% for measure in earned + owned %}
         sum(three_levels.{{ measure }}) as {{ measure }},
         {% endfor %}
-        cast(sum(three_levels.customer_asset_amount) as decimal(18, 2)) as customer_asset_amount,
-        cast(sum(three_levels.month_average_asset_amount) as decimal(18, 2)) as month_average_asset_amount,
-        cast(sum(three_levels.net_inflow_amount) as decimal(18, 2)) as net_inflow_amount
+        three_levels.unit.unit_level,
+        three_levels.unit.unit_id,
+        max(three_levels.unit.unit_name) as unit_name
     from three_levels
     group by three_levels.as_of_date, three_levels.unit.unit_level, three_levels.unit.unit_id
+),
+
+final as (
+    select
+        {{ month_of('summed_to_unit.as_of_date') }} as performance_month,
+        summed_to_unit.as_of_date,
+        summed_to_unit.unit_level,
+        summed_to_unit.unit_id,
+        summed_to_unit.unit_name,
+        {% for measure in income_measures()[:3] + kinds + income_measures()[3:] + ['after_deductions_amount'] %}
+        cast(summed_to_unit.{{ measure }} as decimal(18, 2)) as {{ measure }},
+        {% endfor %}
+        {% for measure in owned if measure.endswith('_count') %}
+        summed_to_unit.{{ measure }},
+        {% endfor %}
+        cast(summed_to_unit.customer_asset_amount as decimal(18, 2)) as customer_asset_amount,
+        cast(summed_to_unit.month_average_asset_amount as decimal(18, 2)) as month_average_asset_amount,
+        cast(summed_to_unit.net_inflow_amount as decimal(18, 2)) as net_inflow_amount,
+        targets.target_income_amount,
+        targets.target_inflow_amount,
+        targets.target_new_customer_count
+    from summed_to_unit
+    left join targets
+        on
+            summed_to_unit.as_of_date = targets.business_date
+            and summed_to_unit.unit_level = targets.unit_level
+            and summed_to_unit.unit_id = targets.unit_id
 )
 
 select * from final

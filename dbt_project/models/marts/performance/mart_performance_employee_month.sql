@@ -5,6 +5,7 @@
     'advice': "income_kind like 'advice_%'",
 } %}
 {%- set served = customer_measures() %}
+{%- set asked = target_measures() %}
 
 with attributed as (
     select * from {{ ref('int_incomes_attributed') }}
@@ -20,6 +21,20 @@ employees as (
 
 profiles as (
     select * from {{ ref('mart_customer_profile') }}
+),
+
+-- who is asked for something has a row, even with nothing earned
+targets as (
+    select
+        business_date as as_of_date,
+        {% for measure in asked %}
+        {{ measure }},
+        {% endfor %}
+        unit_id as employee_id
+    from {{ ref('stg_gold__targets') }}
+    where
+        unit_level = 'employee'
+        and target_month = {{ month_of('business_date') }}
 ),
 
 summed_to_employee_day as (
@@ -73,8 +88,8 @@ customers_served as (
 
 both_sides as (
     select
-        coalesce(incomes_to_date.as_of_date, customers_served.as_of_date) as as_of_date,
-        coalesce(incomes_to_date.employee_id, customers_served.employee_id) as employee_id,
+        coalesce(incomes_to_date.as_of_date, customers_served.as_of_date, targets.as_of_date) as as_of_date,
+        coalesce(incomes_to_date.employee_id, customers_served.employee_id, targets.employee_id) as employee_id,
         {% for measure in served %}
         coalesce(customers_served.{{ measure }}, 0) as {{ measure }},
         {% endfor %}
@@ -84,6 +99,9 @@ both_sides as (
         {% for measure in income_measures() %}
         cast(coalesce(incomes_to_date.{{ measure }}, 0) as decimal(18, 2)) as {{ measure }},
         {% endfor %}
+        {% for measure in asked %}
+        targets.{{ measure }},
+        {% endfor %}
         incomes_to_date.branch_id,
         incomes_to_date.employee_name_masked
     from incomes_to_date
@@ -91,6 +109,10 @@ both_sides as (
         on
             incomes_to_date.as_of_date = customers_served.as_of_date
             and incomes_to_date.employee_id = customers_served.employee_id
+    full outer join targets
+        on
+            coalesce(incomes_to_date.as_of_date, customers_served.as_of_date) = targets.as_of_date
+            and coalesce(incomes_to_date.employee_id, customers_served.employee_id) = targets.employee_id
 ),
 
 described as (
@@ -106,7 +128,7 @@ described as (
         {% for measure in income_measures() %}
         both_sides.{{ measure }},
         {% endfor %}
-        {% for measure in served %}
+        {% for measure in served.keys() | list + asked %}
         both_sides.{{ measure }},
         {% endfor %}
         both_sides.employee_id = 'unassigned' as is_unassigned
@@ -158,7 +180,10 @@ final as (
         {% endfor %}
         cast(customer_asset_amount as decimal(18, 2)) as customer_asset_amount,
         cast(month_average_asset_amount as decimal(18, 2)) as month_average_asset_amount,
-        cast(net_inflow_amount as decimal(18, 2)) as net_inflow_amount
+        cast(net_inflow_amount as decimal(18, 2)) as net_inflow_amount,
+        target_income_amount,
+        target_inflow_amount,
+        target_new_customer_count
     from with_after_deductions
 )
 

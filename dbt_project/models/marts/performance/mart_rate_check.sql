@@ -26,7 +26,10 @@ with_status as (
         case
             when agreed_rates.effective_date > agreed_rates.business_date then 'pending'
             when not agreed_rates.is_in_force then 'effective'
-            when charges_told_by_rate.not_applied_count > 0 then 'not_applied'
+            when
+                charges_told_by_rate.not_applied_count > 0
+                or agreed_rates.counter_rate_status in ('different', 'missing')
+                then 'not_applied'
             when charges_told_by_rate.overcharged_count > 0 then 'overcharged'
             when charges_told_by_rate.undercharged_count > 0 then 'undercharged'
             else 'effective'
@@ -61,8 +64,10 @@ final as (
         commission_rate,
         minimum_commission_amount,
         includes_regulatory_fee,
+        counter_commission_rate,
         regulatory_rate,
         rate_status,
+        counter_rate_status,
         is_ending_soon,
         is_below_regulatory_fee
     from with_status
