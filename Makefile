@@ -28,8 +28,8 @@ acceptance: .venv/.ready ## run the long checks: all seeds and days, each formul
 lint: .venv/.ready ## check style: ruff and sqlfluff
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/sqlfluff lint dbt_project/models --config dbt_project/.sqlfluff
 
-bench: .venv/.ready ## history beside the textbook MERGE, one day by step, decode rates, publishing; writes the tables in benchmarks/
-	@for name in history differential daily_load decode publish; do .venv/bin/python -m benchmarks.$$name --write || exit 1; done
+bench: .venv/.ready ## history beside the textbook MERGE, one day by step, attribution, decode rates, publishing; writes the tables in benchmarks/
+	@for name in history differential daily_load attribution decode publish; do .venv/bin/python -m benchmarks.$$name --write || exit 1; done
 
 clean: ## forget the simulated broker and everything loaded from it
 	@rm -rf landing truth lake vault published written handover logs .c360

@@ -7,6 +7,7 @@ The textbook is run twice: as Spark and Delta come, which is what its documentat
 
 from __future__ import annotations
 
+import os
 import shutil
 from datetime import date, timedelta
 from pathlib import Path
@@ -28,7 +29,7 @@ from spark_jobs.io import DAY, Lake
 from spark_jobs.session import build_session
 
 FIRST, RANGE, LOG, RUNS, WARM = date(2026, 1, 1), 20, 60, 5, 20
-FEW_KEYS, LOG_KEYS = 10_000, 50_000
+FEW_KEYS, WARM_KEYS = 10_000, 50_000
 COLUMNS = (
     "account_id", "client_number", "branch_id", "account_kind", "account_status", "opened_date", "risk_level", "client_name_masked",
     "phone_token", "commission_rate", "balance_amount", "frozen_amount", "market_value_amount", "last_trade_date", "updated_at",
@@ -136,8 +137,16 @@ class Bench:
         textbook.merge(session, str(table), arrived, "account_id", day_of(number))
 
     def copy_of(self, root: Path) -> Path:
+        """Delta never writes a data file again, so these are linked: a log of many days is copied as quickly as one of two."""
         self._copies += 1
-        return Path(shutil.copytree(root, self.folder / f"copy_{self._copies}"))
+        return Path(shutil.copytree(root, self.folder / f"copy_{self._copies}", copy_function=_copy_or_link))
+
+
+def _copy_or_link(source: str, target: str) -> None:
+    if source.endswith(".parquet") and "_delta_log" not in source:
+        os.link(source, target)
+    else:
+        shutil.copy2(source, target)
 
 
 def warm_up(bench: Bench, keys: int) -> None:
@@ -228,14 +237,14 @@ def measure(keys: int, folder: Path) -> list[str]:
     """The Markdown report of one run."""
     spark = build_session(load_settings(home=folder), "benchmark: history")
     bench = Bench(spark, folder)
-    warm_up(bench, LOG_KEYS)
+    warm_up(bench, WARM_KEYS)
     ours, plain, tuned, opening, links = against_textbook(bench, keys)
     print(f"ours {ours.cpu}, textbook {plain.cpu}, with our settings {tuned.cpu}", flush=True)
     small_opening = bench.folder / "lake_small"
     small_links = bench.load(small_opening, FEW_KEYS, [0], [])
     few_one, few_many = one_pass(bench, FEW_KEYS, small_opening, small_links, RUNS)
     print(f"{FEW_KEYS} keys: {few_one.cpu}, {few_many.cpu}", flush=True)
-    early, late = long_log(bench, LOG_KEYS)
+    early, late = long_log(bench, keys)
     print(f"log: {early.cpu}, {late.cpu}", flush=True)
     one, many = one_pass(bench, keys, opening, links, 1)
     one.cpu, one.seconds = one.cpu + ours.cpu, one.seconds + ours.seconds
@@ -246,7 +255,7 @@ def measure(keys: int, folder: Path) -> list[str]:
         f"{when_and_where()}. 1 % of the rows changed, 0.1 % are gone,",
         "0.1 % are new. Ours writes the slice by `replaceWhere`, fingerprint and edges; the textbook MERGE is that of `benchmarks/textbook.py`,",
         f"run as Spark and Delta come (with {textbook.PARTITIONS} shuffle partitions), and again with the settings of a load. Answers were equal.",
-        f"One session, warm after {WARM} days of {LOG_KEYS:,} keys both ways. CPU seconds are medians of runs that take turns, of all processes and threads.",
+        f"One session, warm after {WARM} days of {WARM_KEYS:,} keys both ways. CPU seconds are medians of runs that take turns, of all processes and threads.",
         "",
         "| what | runs | CPU s | from–to | wall s |",
         "|---|---:|---:|---|---:|",
@@ -256,8 +265,8 @@ def measure(keys: int, folder: Path) -> list[str]:
         many.row(f"{RANGE} days of {keys:,} keys in one pass"),
         few_one.row(f"one day of {FEW_KEYS:,} keys"),
         few_many.row(f"{RANGE} days of {FEW_KEYS:,} keys in one pass"),
-        early.row(f"day 2 of {LOG_KEYS:,} keys"),
-        late.row(f"day {LOG} of {LOG_KEYS:,} keys, onto a log of {LOG - 1} edges"),
+        early.row(f"day 2 of {keys:,} keys"),
+        late.row(f"day {LOG} of {keys:,} keys, onto a log of {LOG - 1} edges"),
         "",
         f"- ratio to textbook: {ours.middle / plain.middle:.2f}",
         f"- ratio to textbook with our settings: {ours.middle / tuned.middle:.2f}",

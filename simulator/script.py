@@ -219,8 +219,10 @@ def _open_relations(day: Day, stage: Stage) -> None:
         stage.relate(day, "leaver", line, {LEAVING: WHOLE})
     for key in ("includes", "lender", "dividend", "winner", "renewed", "moved", "manager", "product_one"):
         stage.relate(day, key, "normal", {LEAVING: WHOLE})
-    for key in ("excludes", "foreign", "leveraged", "optioned"):
+    for key in ("excludes", "leveraged", "optioned"):
         stage.relate(day, key, "normal", {MOVING: 70_000_000, COLLEAGUE: 30_000_000})
+    # Brought by two, whose parts of the pay leave some over.
+    stage.relate(day, "foreign", "normal", {MOVING: 35_000_000, COLLEAGUE: 25_000_000}, relation_kind="development")
     stage.relate(day, "leveraged", "credit", {MOVING: 70_000_000, COLLEAGUE: 30_000_000})
     stage.relate(day, "optioned", "option", {COLLEAGUE: THIRD, MOVING: THIRD, LEAVING: THIRD})
     stage.relate(day, "split", "normal", {COLLEAGUE: THIRD, MOVING: THIRD, LEAVING: THIRD})

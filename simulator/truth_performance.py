@@ -78,6 +78,7 @@ class PerformanceMonths:
     def __init__(self) -> None:
         self._month = ""
         self._of_employee: dict[str, dict[str, Income]] = {}
+        self._of_day: dict[str, Decimal] = {}
         self._branches: dict[str, str] = {}
         self._last_rows: dict[str, list[tuple]] = {}
         self._last_unit_rows: dict[str, list[tuple]] = {}
@@ -97,6 +98,7 @@ class PerformanceMonths:
         """
         if self._month != f"{business_date:%Y-%m}":
             self._month, self._of_employee, self._branches = f"{business_date:%Y-%m}", {}, {}
+        self._of_day = defaultdict(lambda: ZERO)
         shares: list[tuple] = []
         by_employee: dict[tuple[str, str, str, str], Income] = defaultdict(Income)
         by_branch: dict[tuple[str, str, str], tuple[Income, Decimal]] = defaultdict(lambda: (Income(), ZERO))
@@ -112,6 +114,7 @@ class PerformanceMonths:
                 total, of_accounts = by_branch[branch_id, line, kind]
                 by_branch[branch_id, line, kind] = (total.plus(share), of_accounts)
                 self._add_to_month(employee_id, branch_id, kind, share)
+                self._of_day[employee_id] += share.after_deductions
             branch_id = state.branch_of_account(account) or UNASSIGNED
             total, of_accounts = by_branch[branch_id, line, kind]
             by_branch[branch_id, line, kind] = (total, of_accounts + income.net)
@@ -136,18 +139,14 @@ class PerformanceMonths:
             for employee_id in {*self._of_employee, *served, *self._asked(state, "employee")}
         }
         sums = {employee_id: _sum_kinds(self._of_employee.get(employee_id, {})) for employee_id in known}
-        ranked = {
-            employee_id: total.after_deductions for employee_id, (total, _) in sums.items() if employee_id != UNASSIGNED
-        }
+        of_month = {employee_id: total.after_deductions for employee_id, (total, _) in sums.items()}
+        of_day = {employee_id: self._of_day[employee_id] for employee_id in known}
         rows = []
         for employee_id, branch_id in sorted(known.items()):
             total, by_kind = sums[employee_id]
-            peers = [amount for other, amount in ranked.items() if known[other] == branch_id]
-            ranks = (
-                _rank(ranked[employee_id], peers), _rank(ranked[employee_id], ranked.values())
-            ) if employee_id in ranked else (None, None)  # fmt: skip
+            ranks = (rank for earned in (of_month, of_day) for rank in _ranks(employee_id, earned, known))
             rows.append(
-                (self._month, employee_id, branch_id, *total[:3], *by_kind, *total[3:], total.after_deductions, *ranks,
+                (self._month, employee_id, branch_id, *total[:3], *by_kind, *total[3:], total.after_deductions, of_day[employee_id], *ranks,
                  *_served_cells(business_date, served[employee_id]), *self._targets(state, "employee", employee_id))
             )  # fmt: skip
         self._last_rows[self._month] = rows
@@ -194,6 +193,15 @@ def _sum_kinds(kinds: dict[str, Income]) -> tuple[Income, list[Decimal]]:
         total = total.plus(income)
     by_kind = [sum((kinds[name].net for name in names if name in kinds), ZERO) for names in KIND_COLUMNS]
     return total, [*by_kind, sum((income.net for kind, income in kinds.items() if kind.startswith("advice_")), ZERO)]
+
+
+def _ranks(employee_id: str, earned: dict[str, Decimal], branches: dict[str, str]) -> tuple[int | None, int | None]:
+    """Places in the branch and in the firm; none for what nobody earned."""
+    if employee_id == UNASSIGNED:
+        return None, None
+    others = {other: amount for other, amount in earned.items() if other != UNASSIGNED}
+    peers = [amount for other, amount in others.items() if branches[other] == branches[employee_id]]
+    return _rank(earned[employee_id], peers), _rank(earned[employee_id], others.values())
 
 
 def _rank(amount: Decimal, among: Iterable[Decimal]) -> int:

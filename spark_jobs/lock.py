@@ -11,11 +11,20 @@ from pathlib import Path
 
 from spark_jobs.errors import InfrastructureError
 
+_held: set[Path] = set()
+
 
 @contextmanager
 def writer_lock(folder: Path, purpose: str) -> Iterator[None]:
-    """Hold the lake for writing. Raises InfrastructureError C360-501 naming the process that holds it."""
+    """Hold the lake for writing. Raises InfrastructureError C360-501 naming the process that holds it.
+
+    Who holds it already goes on holding it: what a decision rests on and what is done about it are one.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    held = folder.resolve()
+    if held in _held:
+        yield
+        return
     with (folder / "writer.lock").open("a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -29,7 +38,9 @@ def writer_lock(folder: Path, purpose: str) -> Iterator[None]:
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}: {purpose}")
         file.flush()
+        _held.add(held)
         try:
             yield
         finally:
+            _held.discard(held)
             file.truncate(0)

@@ -18,14 +18,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(_Results(config.getoption("--table")), "results")
+        asked = " ".join(
+            str(one) for one in config.invocation_params.args if not str(one).startswith(("-p", "--basetemp"))
+        )
+        config.pluginmanager.register(_Results(config.getoption("--table"), asked), "results")
 
 
 class _Results:
     """Grain of the table: a module, and a seed where one was given."""
 
-    def __init__(self, table: Path) -> None:
-        self._table = table
+    def __init__(self, table: Path, asked: str) -> None:
+        self._table, self._asked = table, asked
         self._outcomes: dict[str, Counter] = defaultdict(Counter)
         self._seconds: Counter = Counter()
 
@@ -51,7 +54,8 @@ class _Results:
                 [
                     "## Acceptance",
                     "",
-                    f"`make acceptance`, {date.today()}, {machine()}, ended with {int(exitstatus)}. Seconds are those of one process; two run at once.",
+                    f"`pytest {self._asked}`, {date.today()}, {machine()}, ended with {int(exitstatus)}.",
+                    "Seconds are those of one process; two run at once.",
                     "",
                     "| module | passed | failed | skipped | s |",
                     "|---|---:|---:|---:|---:|",

@@ -158,7 +158,7 @@ CLAIMS = {
             ("performance_month", "employee_id"),
             "select performance_month, employee_id, branch_id, turnover_amount, gross_amount, net_amount, commission_net_amount, "
             "interest_net_amount, product_net_amount, advice_net_amount, vat_amount, protection_fund_amount, funding_cost_amount, "
-            "after_deductions_amount, branch_rank, firm_rank, customer_count, new_customer_count, valid_customer_count, "
+            "after_deductions_amount, day_after_deductions_amount, branch_rank, firm_rank, day_branch_rank, day_firm_rank, customer_count, new_customer_count, valid_customer_count, "
             "lost_customer_count, customer_asset_amount, month_average_asset_amount, net_inflow_amount, target_income_amount, "
             "target_inflow_amount, target_new_customer_count from mart_performance_employee_month",
         ),

@@ -97,10 +97,11 @@ def _month(answer: dict[str, Any], month: str | None) -> dict[str, Any]:
 
 
 def _table(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """With sums, but not of targets: what all together are to reach is set for them on its own."""
     columns = [name for name in (rows[0] if rows else ()) if name not in _LEFT_OUT]
     sums = {
         name: sum(row[name] for row in rows if row[name] is not None)
         for name in columns
-        if name.endswith(("_amount", "_count"))
+        if name.endswith(("_amount", "_count")) and not name.startswith("target_")
     }
     return {"rows": rows, "columns": columns, "sums": sums}

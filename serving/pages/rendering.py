@@ -28,7 +28,7 @@ HEADERS = {
 }
 _PERCENT = ("_ratio", "_degree", "_rate")
 # Rates of commission are spoken of by the ten thousand.
-_PER_TEN_THOUSAND = ("commission_rate", "regulatory_rate")
+_PER_TEN_THOUSAND = ("commission_rate", "counter_commission_rate", "regulatory_rate")
 
 
 @cache

@@ -48,13 +48,17 @@ class Decision:
 def decide(
     settings: Settings, requests: TwoPersons, kind: str, arguments: Arguments, reason: str, by: str | None, console: Console
 ) -> Any:  # fmt: skip
-    """Carry out at once, or keep the request, or carry out another person's; see `TwoPersons.agreed` for what is raised."""
+    """Carry out at once, or keep the request, or carry out another person's; see `TwoPersons.agreed` for what is raised.
+
+    Nobody else writes between the look at what the decision rests on and its end.
+    """
     decision = DECISIONS[kind]
     if not settings.two_persons:
         return decision.carry_out(settings, arguments, reason, by or getpass.getuser(), console)
-    act = Act(kind, _kept(settings, decision, arguments), decision.seen(settings, arguments))
-    with requests.agreed(act, reason, by) as request:
-        return decision.carry_out(settings, arguments, request.reason, request.both, console)
+    with writer_lock(settings.work, f"decide {kind}"):
+        act = Act(kind, _kept(settings, decision, arguments), decision.seen(settings, arguments))
+        with requests.agreed(act, reason, by) as request:
+            return decision.carry_out(settings, arguments, request.reason, request.both, console)
 
 
 def confirm(settings: Settings, requests: TwoPersons, number: int, console: Console) -> tuple[str, Any]:
@@ -69,9 +73,10 @@ def confirm(settings: Settings, requests: TwoPersons, number: int, console: Cons
             "C360-136", f"request {number} has texts of a customer, which are kept nowhere", kept="the request waits",
             next_step="the same command as the first person's, with the texts typed again",
         )  # fmt: skip
-    act = Act(asked.kind, asked.arguments, decision.seen(settings, asked.arguments))
-    with requests.agreed(act, "", number=number) as request:
-        return asked.kind, decision.carry_out(settings, asked.arguments, request.reason, request.both, console)
+    with writer_lock(settings.work, f"decide {asked.kind}"):
+        act = Act(asked.kind, asked.arguments, decision.seen(settings, asked.arguments))
+        with requests.agreed(act, "", number=number) as request:
+            return asked.kind, decision.carry_out(settings, asked.arguments, request.reason, request.both, console)
 
 
 def _kept(settings: Settings, decision: Decision, arguments: Arguments) -> Arguments:

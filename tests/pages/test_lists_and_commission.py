@@ -128,6 +128,7 @@ def test_employees_stand_by_their_place_with_sums_and_a_manager_sees_his_own(vis
     text = office.get("/pages/performance")
     assert re.findall(r"<td class=\"\">(E\d{3})</td>", text) == [f"E{place:03d}" for place in range(8)]
     assert "307.20" in text and "288.32" in text, "eight times 38.40 and 36.04"
+    assert "50.00" in text and "350.00" not in text, "targets are not added up"
     manager.sign_in(key_of("branch_manager"))
     assert re.findall(r"<td class=\"\">(E\d{3})</td>", manager.get("/pages/performance?month=2026-09")) == [
         "E000",
@@ -143,6 +144,7 @@ def test_rates_to_look_at_and_orders_charged_wrongly_stand_on_one_page(visit, ke
     office.sign_in(key_of("e_office"))
     text = office.get("/pages/rates")
     assert text.count("****") >= 16 and "万2.5" in text and "多收" in text and "股票" in text
+    assert "万3" in text and "不一致" in text
     assert "2.5 bp" in office.get("/pages/rates?lang=en") and "overcharged" in office.page.text
     assert "A000" not in office.page.text.replace("****A000", "")
     assert office.get("/pages/rates?day=2000-01-03").count('class="notice"') == 2

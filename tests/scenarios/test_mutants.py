@@ -347,6 +347,40 @@ GROUPS = (
             "net_commission_amount",
         ),
     ),
+    (
+        Mutant(
+            "what_was_let_off_was_never_earned",
+            f"{INCOMES}/int_interest_accrued.sql",
+            "contracts.unpaid_interest_amount + contracts.waived_interest_amount as accrued_amount",
+            "contracts.unpaid_interest_amount as accrued_amount",
+            "income_accruals",
+            "accrued_amount",
+        ),
+        Mutant(
+            "who_brought_an_account_shares_it_with_who_serves_it",
+            f"{INCOMES}/int_relations_by_view.sql",
+            "when ratio_sum > 0 then pay_ratio * 100000000 / ratio_sum",
+            "when ratio_sum > 0 then pay_ratio * 100000000",
+            "income_view_day",
+            "net_amount",
+        ),
+        Mutant(
+            "a_rate_the_counter_lacks_is_applied",
+            f"{MARTS_FOLDER}/performance/mart_rate_check.sql",
+            "in ('different', 'missing')",
+            "in ('different')",
+            "rate_check",
+            "rate_status",
+        ),
+        Mutant(
+            "the_day_has_what_the_month_has",
+            f"{MARTS_FOLDER}/performance/mart_performance_employee_month.sql",
+            "when trading_days.trading_date = by_day.business_date",
+            "when trading_days.trading_date >= by_day.business_date",
+            "performance_employee_month",
+            "day_after_deductions_amount",
+        ),
+    ),
 )
 MUTANTS = tuple(mutant for group in GROUPS for mutant in group)
 UNCHANGED = "unchanged"

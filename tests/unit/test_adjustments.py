@@ -101,16 +101,17 @@ def test_everything_wrong_with_a_proposal_is_told_at_once(run):
         propose(run, replace(APPEAL, origin=date(2026, 11, 2)))
 
 
-def test_every_column_of_what_is_published_beside_the_marts_is_in_the_dictionary(run):
+def test_every_column_of_adjustments_and_ratios_is_in_the_dictionary(run):
+    tables = ("adjustment", "bonus_ratio")
     with connect_delta() as connection:
         create_periods(connection, run.lake.root)
         create_bonus_table(connection, BonusTable())
         found = [
             (table, name, kind)
-            for table in ("adjustment", "bonus_ratio")
+            for table in tables
             for name, kind, *_ in connection.execute(f"describe {table}").fetchall()
         ]
     kinds = {"VARCHAR": "string", "INTEGER": "int", "DATE": "date"}
     assert [(table, name, kinds.get(kind, kind.lower())) for table, name, kind in found] == [
-        (entry.mart, entry.column, entry.data_type) for entry in read_tables()
+        (entry.mart, entry.column, entry.data_type) for entry in read_tables() if entry.mart in tables
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import stat
@@ -14,10 +15,11 @@ from typer.testing import CliRunner
 
 from spark_jobs import cli
 from spark_jobs.config import POSTGRES_VARIABLE, load_settings
-from spark_jobs.errors import ConfigurationError
+from spark_jobs.errors import ConfigurationError, InfrastructureError
 from spark_jobs.ingest.vault import load_keys
 from spark_jobs.jobs import decisions
 from spark_jobs.jobs.decisions import DECISIONS, Decision, confirm, decide
+from spark_jobs.lock import writer_lock
 from spark_jobs.publish.duckdb_store import in_force
 from spark_jobs.two_persons import AGREED, ASKED, CHANGED, DONE, FAILED, TwoPersons, must_be_agreed_roles, roles_digest
 from tests.api.builders import build_home, publish
@@ -59,6 +61,44 @@ def refused(code: str, act, *arguments, **more) -> None:
     with pytest.raises(ConfigurationError) as caught:
         act(*arguments, **more)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("way", ["command", "confirm"])
+def test_nobody_else_writes_between_the_look_and_the_act(house, way):
+    lock = house.settings.work / "writer.lock"
+
+    def is_free() -> bool:
+        with lock.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        return True
+
+    refused("C360-133", house.give, "li")
+    assert is_free()
+    found = []
+
+    def look(settings, arguments):
+        found.append(is_free())
+        return house.seen
+
+    def act(settings, *rest):
+        with writer_lock(settings.work, "the act itself"):
+            found.append(is_free())
+
+    DECISIONS["act"] = Decision(look, act, texts="texts")
+    house.give("wang") if way == "command" else house.confirm("wang", 1)
+    assert found == [False, False] and is_free()
+
+
+def test_nothing_is_asked_for_while_somebody_writes(house):
+    house.settings.work.mkdir(parents=True)
+    with (house.settings.work / "writer.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(InfrastructureError, match="C360-501"):
+            house.give("li")
+    assert house.steps() == []
 
 
 def test_nothing_is_done_before_a_second_person_agrees(house):

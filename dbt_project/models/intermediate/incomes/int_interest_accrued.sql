@@ -16,6 +16,7 @@ natural_days as (
     select * from {{ ref('int_natural_days_delivered') }}
 ),
 
+-- the trading day before the load's first one is never a month away
 contracts as (
     select
         'credit' as business_line,
@@ -25,6 +26,7 @@ contracts as (
         unpaid_interest_amount,
         waived_interest_amount
     from credit_contracts
+    where business_date >= date_sub({{ run_date('first_date') }}, 31)
     union all
     select
         'normal' as business_line,
@@ -34,6 +36,7 @@ contracts as (
         unpaid_interest_amount,
         cast(0 as decimal(18, 2)) as waived_interest_amount
     from repurchase_contracts
+    where business_date >= date_sub({{ run_date('first_date') }}, 31)
 ),
 
 trading_days as (

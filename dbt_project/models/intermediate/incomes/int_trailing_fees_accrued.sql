@@ -28,6 +28,8 @@ yearly_fees as (
     inner join holdings on natural_days.valued_date = holdings.business_date
     where
         holdings.business_line = 'fund'
+        -- the trading day before the load's first one is never a month away
+        and holdings.business_date >= date_sub({{ run_date('first_date') }}, 31)
         and holdings.management_fee_rate > 0
     group by holdings.account_id, holdings.instrument_kind, natural_days.natural_date, natural_days.business_date
 ),

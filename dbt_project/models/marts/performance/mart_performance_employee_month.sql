@@ -64,6 +64,15 @@ incomes_to_date as (
         {% for measure in income_measures() %}
         sum(by_day.{{ measure }}) as {{ measure }},
         {% endfor %}
+        sum(
+            case
+                when trading_days.trading_date = by_day.business_date
+                    then
+                        by_day.net_amount - by_day.vat_amount - by_day.protection_fund_amount
+                        - by_day.funding_cost_amount
+                else 0
+            end
+        ) as day_after_deductions_amount,
         by_day.employee_id
     from trading_days
     inner join summed_to_employee_day as by_day
@@ -102,6 +111,7 @@ both_sides as (
         {% for measure in asked %}
         targets.{{ measure }},
         {% endfor %}
+        cast(coalesce(incomes_to_date.day_after_deductions_amount, 0) as decimal(18, 2)) as day_after_deductions_amount,
         incomes_to_date.branch_id,
         incomes_to_date.employee_name_masked
     from incomes_to_date
@@ -131,6 +141,7 @@ described as (
         {% for measure in served.keys() | list + asked %}
         both_sides.{{ measure }},
         {% endfor %}
+        both_sides.day_after_deductions_amount,
         both_sides.employee_id = 'unassigned' as is_unassigned
     from both_sides
     left join employees
@@ -163,18 +174,25 @@ final as (
         {{ measure }},
         {% endfor %}
         after_deductions_amount,
+        day_after_deductions_amount,
         -- what nobody earned has no rank
+        {% for prefix in ['', 'day_'] %}
         case
             when not is_unassigned
                 then
                     rank() over (
-                        partition by as_of_date, branch_id, is_unassigned order by after_deductions_amount desc
+                        partition by as_of_date, branch_id, is_unassigned
+                        order by {{ prefix }}after_deductions_amount desc
                     )
-        end as branch_rank,
+        end as {{ prefix }}branch_rank,
         case
             when not is_unassigned
-                then rank() over (partition by as_of_date, is_unassigned order by after_deductions_amount desc)
-        end as firm_rank,
+                then
+                    rank() over (
+                        partition by as_of_date, is_unassigned order by {{ prefix }}after_deductions_amount desc
+                    )
+        end as {{ prefix }}firm_rank,
+        {% endfor %}
         {% for measure in served if measure.endswith('_count') %}
         {{ measure }},
         {% endfor %}
