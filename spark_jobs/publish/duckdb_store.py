@@ -22,7 +22,9 @@ from spark_jobs.files import replace_file
 from spark_jobs.publish.bonus import BonusTable, create_bonus_table
 from spark_jobs.publish.comparison import create_comparison
 from spark_jobs.publish.marts import MARTS, Mart
+from spark_jobs.publish.outcomes import create_outcomes
 from spark_jobs.publish.periods import PAY_PUBLICATION, create_periods
+from spark_jobs.publish.tag_flags import create_tag_flags
 
 # Of the last published day on or before the one asked for: a day without trading has the profile of the last trading day.
 _PROFILE_AT = """
@@ -94,6 +96,8 @@ def write_revision(
         for mart in MARTS.values():
             _check(connection, root, mart, revision, expected[mart.name])
         create_comparison(connection)
+        create_outcomes(connection)
+        create_tag_flags(connection)
         create_indexes(connection)
         connection.execute(_PROFILE_AT)
         connection.execute("checkpoint")
