@@ -7,7 +7,6 @@ The textbook is run twice: as Spark and Delta come, which is what its documentat
 
 from __future__ import annotations
 
-import os
 import shutil
 from datetime import date, timedelta
 from pathlib import Path
@@ -26,6 +25,7 @@ from spark_jobs.config import load_settings
 from spark_jobs.contracts import Column, Contract
 from spark_jobs.history import HASH, fingerprints, intervals, row_hash
 from spark_jobs.io import DAY, Lake
+from spark_jobs.jobs.restate import link_data
 from spark_jobs.session import build_session
 
 FIRST, RANGE, LOG, RUNS, WARM = date(2026, 1, 1), 20, 60, 5, 20
@@ -139,14 +139,7 @@ class Bench:
     def copy_of(self, root: Path) -> Path:
         """Delta never writes a data file again, so these are linked: a log of many days is copied as quickly as one of two."""
         self._copies += 1
-        return Path(shutil.copytree(root, self.folder / f"copy_{self._copies}", copy_function=_copy_or_link))
-
-
-def _copy_or_link(source: str, target: str) -> None:
-    if source.endswith(".parquet") and "_delta_log" not in source:
-        os.link(source, target)
-    else:
-        shutil.copy2(source, target)
+        return Path(shutil.copytree(root, self.folder / f"copy_{self._copies}", copy_function=link_data))
 
 
 def warm_up(bench: Bench, keys: int) -> None:

@@ -14,15 +14,13 @@ from serving.callers import Caller
 from serving.overlay import now
 from serving.problems import NotAllowed, NotValid
 from serving.service import Question, Service
+from spark_jobs.formats.spreadsheet import harmless
 from spark_jobs.publish.marts import MARTS
 
 MOST_ROWS = 50_000
 _AT_ONCE = 2_000
 _IN_MEMORY = 4 * 1024**2
 WATERMARK = "exported_by"
-
-# A spreadsheet takes a text that starts so for a formula; full-width signs become plain ones in some.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def export(
@@ -98,4 +96,4 @@ def _cell(value: Any) -> str:
         return "true" if value else "false"
     text = f"{value:f}" if hasattr(value, "as_tuple") else str(value)
     # A negative amount is a number of ours; only a text can be somebody's formula.
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+    return harmless(text) if isinstance(value, str) else text

@@ -22,13 +22,14 @@ import pyarrow as pa
 from spark_jobs.config import Settings
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.files import sha256_of
+from spark_jobs.formats.spreadsheet import harmless
 from spark_jobs.ingest.identity import CREDIT_CODE, canonical_identity, canonical_name, canonical_phone
 from spark_jobs.ingest.privacy import looks_personal
 from spark_jobs.ingest.vault import Keys, token
 from spark_jobs.publish.duckdb_store import in_force
 from spark_jobs.two_persons import person
 
-IMPORTED = "imported"
+IMPORTED, _RESULT = "imported", "_result"
 FORMATS = (".csv", ".parquet", ".xlsx")
 MOST_LINES, MOST_XLSX_ROWS = 1_000_000, 1_048_575
 SHOWN_FAULTS = 20
@@ -40,7 +41,6 @@ PERSONAL = {
 }  # fmt: skip
 KIND_COLUMN = "identity_kind"
 _RESIDENT = re.compile(r"[0-9]{15}|[0-9]{17}[0-9X]")
-_FORMULA = ("=", "+", "-", "@")
 
 
 def read_list(path: Path, keys: Keys, as_of: date) -> pa.Table:
@@ -138,8 +138,10 @@ def take_out(
     if path.suffix not in FORMATS or not path.parent.is_dir() or path.exists():
         raise _not_written(path, f"a new file in a folder that exists, ending in {', '.join(FORMATS)}")
     now, query = in_force(settings.published), query.strip().rstrip(";")
-    columns = [name for name, *_ in connection.execute(f"describe {query}").fetchall()]
-    (rows,) = connection.execute(f"select count(*) from ({query})").fetchone()
+    # Asked once: what is counted for the audit log is what is written.
+    connection.execute(f"create temp table {_RESULT} as from ({query})")
+    columns = [name for name, *_ in connection.execute(f"describe {_RESULT}").fetchall()]
+    (rows,) = connection.execute(f"select count(*) from {_RESULT}").fetchone()
     if path.suffix == ".xlsx" and rows > MOST_XLSX_ROWS:
         raise _not_written(path, f"less than {MOST_XLSX_ROWS:,} rows for a workbook, or another format")
     facts: dict[str, Any] = {
@@ -152,10 +154,10 @@ def take_out(
     os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:
         if path.suffix == ".xlsx":
-            _write_xlsx(connection, query, part)
+            _write_xlsx(connection, part)
         else:
             options = "format parquet" if path.suffix == ".parquet" else "format csv, header"
-            connection.execute(f"copy ({query}) to '{str(part).replace(chr(39), chr(39) * 2)}' ({options})")
+            connection.execute(f"copy {_RESULT} to '{str(part).replace(chr(39), chr(39) * 2)}' ({options})")
         os.chmod(part, 0o600)
         # Another process may have made it meanwhile: a link does not replace it.
         os.link(part, path)
@@ -175,7 +177,7 @@ def _not_written(path: Path, wanted: str) -> ConfigurationError:
     )
 
 
-def _write_xlsx(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
+def _write_xlsx(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """One sheet under a heading. A number that a spreadsheet would round stays text, and no text becomes a formula."""
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
@@ -183,7 +185,7 @@ def _write_xlsx(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -
     book = Workbook(write_only=True)
     sheet = book.create_sheet("c360")
     sheet.freeze_panes = "A2"
-    cursor = connection.execute(query)
+    cursor = connection.execute(f"from {_RESULT}")
     sheet.append([column[0] for column in cursor.description])
     while batch := cursor.fetchmany(10_000):
         for row in batch:
@@ -203,5 +205,5 @@ def _cell(value: Any) -> Any:
     if isinstance(value, Decimal):
         return value if len(value.as_tuple().digits) <= 15 else f"{value:f}"
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA) else value
+        return harmless(value)
     return value if isinstance(value, bool | int | float | date) or value is None else str(value)

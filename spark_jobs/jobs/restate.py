@@ -71,7 +71,7 @@ def _copied(settings: Settings) -> Iterator[Settings]:
         with writer_lock(settings.work, "copy for a rehearsal"):
             shutil.rmtree(copy, ignore_errors=True)
             copy.mkdir(mode=0o700, parents=True)
-            shutil.copytree(lake, copy / "lake", copy_function=_link_data)
+            shutil.copytree(lake, copy / "lake", copy_function=link_data)
             shutil.copytree(settings.landing, copy / "landing", copy_function=_link)
             shutil.copytree(settings.vault, copy / "vault")
             _copy_published(settings.published, copy / "published")
@@ -89,7 +89,7 @@ def _copy_published(published: Path, to: Path) -> None:
         shutil.copy2(file, to / "revisions" / file.name)
 
 
-def _link_data(source: str, target: str) -> None:
+def link_data(source: str, target: str) -> None:
     """Delta never writes a data file again; of its log it replaces the pointer to the last checkpoint in place."""
     if source.endswith(".parquet") and "_delta_log" not in source:
         _link(source, target)

@@ -42,7 +42,10 @@ def create_comparison(connection: duckdb.DuckDBPyConnection) -> None:
 
     asked = " ".join(f"when '{measure}' then {target}" for measure, target in TARGETS.items())
     year = "partition by unit_level, unit_id, measure, performance_month[:4] order by performance_month"
-    place = "case when unit_level = 'employee' and unit_id <> 'unassigned' then rank() over (partition by {} order by year_to_date_amount desc) end"
+    place = (
+        "case when unit_level = 'employee' and unit_id <> 'unassigned' and year_to_date_amount is not null "
+        "then rank() over (partition by {} order by year_to_date_amount desc) end"
+    )
     among = "unit_level, unit_id = 'unassigned', performance_month, measure"
     connection.execute(f"""
         create table {TABLE} as
@@ -76,8 +79,8 @@ def create_comparison(connection: duckdb.DuckDBPyConnection) -> None:
         select
             performance_month, as_of_date, unit_level, unit_id, branch_id, measure, amount, previous_month_amount, previous_year_amount,
             year_to_date_amount, target_amount,
-            case when year_to_date_amount is not null then {place.format(f"{among}, branch_id")} end as year_branch_rank,
-            case when year_to_date_amount is not null then {place.format(among)} end as year_firm_rank
+            {place.format(f"{among}, branch_id")} as year_branch_rank,
+            {place.format(among)} as year_firm_rank
         from compared
         order by unit_level, unit_id, performance_month, measure
     """)

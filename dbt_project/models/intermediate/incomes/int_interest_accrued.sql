@@ -40,11 +40,11 @@ contracts as (
 ),
 
 trading_days as (
-    select distinct
+    select
         business_date,
-        previous_trading_date,
-        natural_day_count
+        previous_trading_date
     from natural_days
+    where natural_date = business_date
 ),
 
 -- a contract that is gone owes nothing: what it owed the day before was paid, or it is lost

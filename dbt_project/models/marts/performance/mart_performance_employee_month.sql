@@ -67,9 +67,7 @@ incomes_to_date as (
         sum(
             case
                 when trading_days.trading_date = by_day.business_date
-                    then
-                        by_day.net_amount - by_day.vat_amount - by_day.protection_fund_amount
-                        - by_day.funding_cost_amount
+                    then {{ income_after_deductions('by_day.') }}
                 else 0
             end
         ) as day_after_deductions_amount,
