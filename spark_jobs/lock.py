@@ -5,24 +5,31 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from spark_jobs.errors import InfrastructureError
 
-_held: set[Path] = set()
+
+class _Held(threading.local):
+    def __init__(self) -> None:
+        self.folders: set[Path] = set()
+
+
+_held = _Held()
 
 
 @contextmanager
 def writer_lock(folder: Path, purpose: str) -> Iterator[None]:
     """Hold the lake for writing. Raises InfrastructureError C360-501 naming the process that holds it.
 
-    Who holds it already goes on holding it: what a decision rests on and what is done about it are one.
+    The thread that holds it already goes on holding it: what a decision rests on and what is done about it are one.
     """
     folder.mkdir(parents=True, exist_ok=True)
     held = folder.resolve()
-    if held in _held:
+    if held in _held.folders:
         yield
         return
     with (folder / "writer.lock").open("a+", encoding="utf-8") as file:
@@ -38,9 +45,9 @@ def writer_lock(folder: Path, purpose: str) -> Iterator[None]:
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}: {purpose}")
         file.flush()
-        _held.add(held)
+        _held.folders.add(held)
         try:
             yield
         finally:
-            _held.discard(held)
+            _held.folders.discard(held)
             file.truncate(0)

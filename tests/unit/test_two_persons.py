@@ -6,8 +6,8 @@ import fcntl
 import json
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from threading import Barrier, Thread
 
 import pytest
 from rich.console import Console
@@ -173,21 +173,26 @@ def test_texts_stand_nowhere_and_are_typed_by_both(house):
     assert [what for what, _, _ in house.done] == [texts]
 
 
-def test_two_who_agree_at_once_do_it_once(house):
+def test_two_who_agree_at_once_do_it_once(house, monkeypatch):
+    """The second one comes while the first one looks, while the act runs, and when it is over."""
     refused("C360-133", house.give, "li")
-    start, codes = Barrier(2), []
 
-    def agree(who: str) -> None:
-        start.wait()
-        try:
-            house.confirm(who, 1)
-        except ConfigurationError as error:
-            codes.append(error.code)
+    def comes_too(error: type[Exception], code: str) -> None:
+        with ThreadPoolExecutor(1) as other, pytest.raises(error, match=code):
+            other.submit(house.confirm, "zhao", 1).result()
 
-    threads = [Thread(target=agree, args=[who]) for who in ("wang", "zhao")]
-    [thread.start() for thread in threads]
-    [thread.join() for thread in threads]
-    assert (len(house.done), codes) == (1, ["C360-136"])
+    def look(settings, arguments):
+        comes_too(InfrastructureError, "C360-501")
+        return house.seen
+
+    def carry_out(*arguments):
+        comes_too(ConfigurationError, "C360-136")
+        house.carry_out(*arguments)
+
+    monkeypatch.setitem(DECISIONS, "act", Decision(look, carry_out))
+    house.confirm("wang", 1)
+    refused("C360-136", house.confirm, "zhao", 1)
+    assert house.done == [(WHAT, "why", "li, agreed by wang")]
 
 
 def test_a_line_a_crash_cut_off_does_not_count_and_one_of_a_killed_act_waits_for_nobody(house):
