@@ -229,7 +229,7 @@ CLAIMS = {
 }
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """Comparable values: decimals as Decimal, everything else as text, empty as None."""
     if value is None or value == "":
         return None
@@ -245,12 +245,12 @@ def _plain(value: object) -> object:
 def _keyed(rows: Iterable[dict], claim: Claim) -> dict[tuple, dict]:
     keyed = {}
     for row in rows:
-        plain = {name: _plain(value) for name, value in row.items()}
-        if claim.drop_zero and not any(plain[name] for name in claim.drop_zero):
+        values = {name: plain(value) for name, value in row.items()}
+        if claim.drop_zero and not any(values[name] for name in claim.drop_zero):
             continue
         key = tuple(str(row[name] or "") for name in claim.key)
         assert key not in keyed, f"{claim.file} has {key} twice"
-        keyed[key] = plain
+        keyed[key] = values
     return keyed
 
 
