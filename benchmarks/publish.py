@@ -77,9 +77,9 @@ def bare(conninfo: str, file: Path, text: Path) -> float:
 def measure(rows: int, folder: Path) -> list[str]:
     file, text = folder / "000001.duckdb", folder / "rows.csv"
     build(file, rows)
-    with cluster() as conninfo:
-        store = PostgresStore(conninfo)
-        floor = bare(conninfo, file, text)
+    with cluster() as server:
+        store = PostgresStore(server.conninfo)
+        floor = bare(server.conninfo, file, text)
         written = timed(lambda: store.write_revision(file, 1))
         pointed = timed(lambda: store.point_at(1, keep=5))
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -28,16 +29,25 @@ STOP_SECONDS = 15
 def run(settings: Settings, host: str, port: int, workers: int, console: Console) -> None:
     """Serve until stopped; requests under way are answered first. Faults of roles, keys and settings are told before anything listens."""
     import uvicorn
+    from uvicorn.supervisors import Multiprocess
 
     access = agreed_access(settings)
     ApiKeys(settings.access, access).entries()
     Bearers(settings, access)
     load_keys(settings.vault, os.environ)
     console.print(f"serving on http://{host}:{port}/v1 with {workers} processes", markup=False)
-    uvicorn.run(
-        "serving.app:create_app", factory=True, host=host, port=port, workers=workers, access_log=False, server_header=False,
-        log_level="warning", timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=STOP_SECONDS,
-    )  # fmt: skip
+    how = {
+        "app": "serving.app:create_app", "factory": True, "host": host, "port": port, "access_log": False, "server_header": False,
+        "log_level": "warning", "timeout_keep_alive": KEEP_ALIVE_SECONDS, "timeout_graceful_shutdown": STOP_SECONDS,
+    }  # fmt: skip
+    if workers == 1:
+        uvicorn.run(**how)
+        return
+    config = uvicorn.Config(**how, workers=workers)
+    listening = config.bind_socket()
+    # Connections inherit it. One process sets it itself; several wait with half an answer until the client has acknowledged the other half.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    Multiprocess(config, sockets=[listening]).run()
 
 
 def write_feeds(settings: Settings, day: date, into: Path | None, by: str) -> dict[str, Any]:

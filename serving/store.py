@@ -27,6 +27,7 @@ from spark_jobs.publish.dictionary import read_dictionary
 from spark_jobs.publish.duckdb_store import in_force
 
 POOL_WAIT_SECONDS = 2
+RECONNECT_SECONDS = 30
 _WATCH_SECONDS = 0.2
 _CLOSE_SECONDS = 5
 _AS_OF = "_as_of_date"
@@ -206,7 +207,7 @@ def open_pool(conninfo: str, schema: str, size: int, timeout_seconds: int, confi
         max_size=size,
         timeout=POOL_WAIT_SECONDS,
         max_waiting=size * 8,
-        reconnect_timeout=30,
+        reconnect_timeout=RECONNECT_SECONDS,
         configure=configure,
         check=ConnectionPool.check_connection,
         open=False,

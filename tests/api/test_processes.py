@@ -14,13 +14,16 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
+from rich.console import Console
 
 from serving.access import load_access
 from serving.api_keys import ApiKeys
 from serving.audit import verify
+from serving.run import run
 from spark_jobs.config import PROJECT, load_settings
 from spark_jobs.ingest.vault import load_keys
 from tests.api.builders import PEOPLE
@@ -134,3 +137,18 @@ def test_killed_worker_is_replaced_and_a_stop_answers_what_is_under_way(start: S
     assert process.wait(PATIENCE) == 0
     settings = load_settings(home=home)
     assert {finding.state for finding in verify(settings.audit, load_keys(home / "vault", {}))} <= {"sealed", "left"}
+
+
+def test_several_processes_send_an_answer_without_waiting_for_the_client(monkeypatch, home: Path) -> None:
+    """Head and body are two parts; a socket that waits in between costs every answer some forty milliseconds."""
+    settings_of_socket: list[bool] = []
+
+    def listen(config, sockets: list[socket.socket]) -> SimpleNamespace:
+        for one in sockets:
+            settings_of_socket.append(bool(one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
+            one.close()
+        return SimpleNamespace(run=lambda: None)
+
+    monkeypatch.setattr("uvicorn.supervisors.Multiprocess", listen)
+    run(load_settings(home=home), "127.0.0.1", 0, 2, Console(quiet=True))
+    assert settings_of_socket == [True]
