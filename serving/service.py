@@ -39,7 +39,7 @@ MOST_A_PAGE = 1000
 
 _CHOICE = ("customer_id", "customer_kind", "name_masked", "branch_name")
 _OPEN_ITEMS = (
-    "customer_id", "ipo_payment_due_date", "ipo_unpaid_amount", "ipo_short_amount", "next_option_expiry_date", "next_product_maturity_date",
+    "customer_id", "ipo_payment_due_date", "ipo_unpaid_amount", "ipo_short_amount", "ipo_subscription_date", "ipo_subscription_amount", "ipo_subscription_short_amount", "next_option_expiry_date", "next_product_maturity_date",
     "margin_tier", "minimum_maintenance_ratio", "maximum_option_risk_degree", "guarantee_tier", "minimum_guarantee_ratio",
     "next_repurchase_date", "next_advice_end_date", "identity_expiry_date", "identity_expiry_days",
     "risk_test_expiry_date", "risk_test_expiry_days", "is_risk_test_expired", "mismatched_holding_count", "open_complaint_count",

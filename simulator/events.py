@@ -677,6 +677,23 @@ class AllotmentRemoved(NamedTuple):
     security_code: str
 
 
+class SubscriptionQuotaSet(NamedTuple):
+    """What a cash account may subscribe of a coming public offer, absolute. Key: (account_id, exchange_code, security_code)."""
+
+    account_id: str
+    exchange_code: str
+    security_code: str
+    quota_quantity: Quantity
+    issue_price: Price
+    subscription_date: dt.date
+
+
+class SubscriptionQuotaRemoved(NamedTuple):
+    account_id: str
+    exchange_code: str
+    security_code: str
+
+
 # ---------------------------------------------------------------- call platform
 
 
@@ -818,6 +835,8 @@ EVENT_ORDER: tuple[type, ...] = (
     CaseElementRemoved,
     AllotmentSet,
     AllotmentRemoved,
+    SubscriptionQuotaSet,
+    SubscriptionQuotaRemoved,
     ConsentSet,
     ConsentRemoved,
     CallMade,

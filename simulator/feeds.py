@@ -56,6 +56,8 @@ def _table(name: str) -> Callable[[EndOfDay], pd.DataFrame]:
 
 def normal_clients(day: EndOfDay) -> pd.DataFrame:
     clients = of_normal_counter(day.state["clients"]).drop(columns="identity_number")
+    # Pension accounts are not live yet: the column is there, and empty.
+    clients = clients.assign(pension_account_id=None)
     return clients.rename(columns={"status": "client_status", "delivered_identity_number": "identity_number"})
 
 
@@ -352,6 +354,7 @@ FEEDS: dict[str, Callable[[EndOfDay], pd.DataFrame]] = {
     "bank__transfers": counterparties.bank_transfers,
     "operations__case_elements": _table("case_elements"),
     "operations__allotments": _table("allotments"),
+    "operations__subscription_quotas": _table("subscription_quotas"),
     "call_platform__consents": _table("consents"),
     "call_platform__calls": lambda day: day.events(ev.CallMade),
     "call_platform__complaints": _table("complaints"),

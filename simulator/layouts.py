@@ -280,7 +280,7 @@ _SPECIFICATIONS: dict[str, tuple[str, str, str, str, str]] = {
         _STATE_FEED,
         "normal_clients_{date}.txt",
         "client_number client_name client_kind:client_kind identity_kind:identity_kind identity_number mobile_phone "
-        "identity_expiry_date:date manager_client_number branch_id risk_level:risk_level risk_test_expiry_date:date "
+        "identity_expiry_date:date manager_client_number pension_account_id branch_id risk_level:risk_level risk_test_expiry_date:date "
         "client_status:account_status open_date:date close_date:date",
         "",
     ),
@@ -576,6 +576,13 @@ _SPECIFICATIONS: dict[str, tuple[str, str, str, str, str]] = {
         "account_id exchange_code:exchange security_code won_quantity:quantity issue_price:price payable_amount:money "
         "paid_amount:money payment_due_date:date paid_date:date",
         "payable_amount paid_amount",
+    ),
+    "operations__subscription_quotas": (
+        "delimited",
+        _STATE_FEED,
+        "subscription_quotas_{date}.txt",
+        "account_id exchange_code:exchange security_code quota_quantity:quantity issue_price:price subscription_date:date",
+        "quota_quantity",
     ),
     "call_platform__consents": (
         "delimited",

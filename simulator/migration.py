@@ -42,7 +42,7 @@ def _pairs(text: str) -> dict[str, str]:
 
 _NAMES = _pairs(
     "client_number:CUST_NO client_name:CUST_NAME client_kind:CUST_TYPE identity_kind:ID_TYPE identity_number:ID_CODE "
-    "mobile_phone:MOBILE identity_expiry_date:ID_END_DATE manager_client_number:MGR_CUST_NO branch_id:ORG_NO risk_level:RISK_GRADE "
+    "mobile_phone:MOBILE identity_expiry_date:ID_END_DATE pension_account_id:PENSION_ACCT manager_client_number:MGR_CUST_NO branch_id:ORG_NO risk_level:RISK_GRADE "
     "risk_test_expiry_date:RISK_END_DATE client_status:CUST_STATUS open_date:OPN_DATE close_date:CLS_DATE account_id:FUND_ACCT "
     "account_role:ACCT_ROLE account_status:ACCT_STATUS securities_account_id:STOCK_ACCT exchange_code:MARKET security_code:SEC_NO "
     "currency_code:CCY balance_amount:BAL available_amount:BAL_AVL frozen_amount:BAL_FRZ unsettled_repo_amount:REPO_UNSETTLED "

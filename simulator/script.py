@@ -24,6 +24,8 @@ RIGHTS_PRICE_CENTS, WON_SHARES = 3_000, 500
 # Two offers at once: "misread" has cash for either, not for both, and pays for none.
 SECOND_OFFER, MANY_SHARES = ("SSE", "718901"), 10_000
 OLD_OFFER = ("SZSE", "001999")
+# Shares of the Beijing exchange are paid when they are subscribed; of the others the quota alone is told.
+BSE_OFFER, OTHER_QUOTA, BSE_PRICE_CENTS = ("BSE", "920991"), ("SSE", "787901"), 1_500
 TAKEN_OUT_CENTS = 45_000_000
 PREFERENTIAL_RATE = 9_000
 # What "moved" takes out; a court has ordered it, first on the first day and again on the fifth.
@@ -45,6 +47,7 @@ def open_stage(day: Day, stage: Stage) -> None:
     _open_relations(day, stage)
     _open_cases(day, stage)
     _win(day, stage, "lender", OLD_OFFER, 100, day.date, paid_on=day.date)
+    _give_quota(day, stage, "lender", OTHER_QUOTA, 5_000, day.date)
     for key, kind in (
         ("watched", "do_not_call"),
         ("called", "do_not_call"),
@@ -332,6 +335,41 @@ def _announce_winners(day: Day, stage: Stage) -> None:
     for offer in (IPO_STOCK, SECOND_OFFER):
         _win(day, stage, "misread", offer, MANY_SHARES, due)
     _forget_win(day, stage, "lender", OLD_OFFER)
+
+
+def _give_quota(day: Day, stage: Stage, key: str, offer: tuple[str, str], shares: int, on: dt.date) -> None:
+    day.emit(
+        ev.SubscriptionQuotaSet,
+        account_id=stage.accounts[key, "normal"],
+        exchange_code=offer[0],
+        security_code=offer[1],
+        quota_quantity=shares,
+        issue_price=BSE_PRICE_CENTS * 100,
+        subscription_date=on,
+    )
+
+
+def _forget_quota(day: Day, stage: Stage, key: str, offer: tuple[str, str]) -> None:
+    place = {"exchange_code": offer[0], "security_code": offer[1]}
+    day.emit(ev.SubscriptionQuotaRemoved, account_id=stage.accounts[key, "normal"], **place)
+
+
+def _announce_bse_offer(day: Day, stage: Stage) -> None:
+    """To be subscribed in two days: one lacks the money for the whole quota, one has it."""
+    _give_quota(day, stage, "venues", BSE_OFFER, 100_000, day.session_in(2))
+    _give_quota(day, stage, "includes", BSE_OFFER, 100, day.session_in(2))
+    _give_quota(day, stage, "venues", OTHER_QUOTA, 5_000_000, day.session_in(2))
+    _forget_quota(day, stage, "lender", OTHER_QUOTA)
+
+
+def _cut_bse_quota(day: Day, stage: Stage) -> None:
+    """Fewer shares are offered: still more than there is money for."""
+    _give_quota(day, stage, "venues", BSE_OFFER, 60_000, day.session_in(1))
+
+
+def _end_bse_offer(day: Day, stage: Stage) -> None:
+    for key, offer in (("venues", BSE_OFFER), ("includes", BSE_OFFER), ("venues", OTHER_QUOTA)):
+        _forget_quota(day, stage, key, offer)
 
 
 def _let_wins_lapse(day: Day, stage: Stage) -> None:
@@ -736,6 +774,7 @@ _SCRIPT = {
         _open_account_before_client,
         _execute_first_order,
         _announce_winners,
+        _announce_bse_offer,
         _charge_for_advice,
         _charge_wrongly,
         _agree_preferential_rates,
@@ -760,6 +799,7 @@ _SCRIPT = {
         _sell_out,
         _leave,
         _take_money_out,
+        _cut_bse_quota,
         _end_preferential_rate,
     ),
     3: (
@@ -785,6 +825,7 @@ _SCRIPT = {
         _trade_daily,
         _lend_money,
         _list_won_shares,
+        _end_bse_offer,
         _earn_income,
         _repay_rest,
         _drop_securities_account,

@@ -42,6 +42,11 @@ ABSOLUTE_TABLES: dict[str, tuple[tuple[type, ...], type | None, tuple[str, ...]]
     "advice_agreements": ((ev.AdviceAgreementSet,), ev.AdviceAgreementRemoved, ("line", "agreement_id")),
     "case_elements": ((ev.CaseElementSet,), ev.CaseElementRemoved, ("case_id", "element_id")),
     "allotments": ((ev.AllotmentSet,), ev.AllotmentRemoved, ("account_id", "exchange_code", "security_code")),
+    "subscription_quotas": (
+        (ev.SubscriptionQuotaSet,),
+        ev.SubscriptionQuotaRemoved,
+        ("account_id", "exchange_code", "security_code"),
+    ),
     "consents": ((ev.ConsentSet,), ev.ConsentRemoved, ("consent_id",)),
     "complaints": ((ev.ComplaintSet,), ev.ComplaintRemoved, ("complaint_id",)),
     "aml_grades": ((ev.AmlGradeSet,), ev.AmlGradeRemoved, ("client_number",)),

@@ -47,6 +47,8 @@ from simulator.truth_views import view_ratios, view_rows
 
 DECIMAL_CONTEXT = Context(prec=60, rounding=ROUND_HALF_UP)
 NO_CUSTOMER = ""
+# Personal pension accounts are not live yet.
+NOBODY_HAS_A_PENSION = False
 
 
 def write(event_log: EventLog, folder: Path) -> None:
@@ -213,7 +215,7 @@ class _TruthRun:
             contact = contacts[customer_id]
             row = (
                 business_date, customer_id, *profile.cells(), *age_cells(profile.birth_date, business_date), last_trade_date,
-                *turnover, *profits, asset_band(of_month.amount), *worst, *advice, *held, *offers, *contact, *grades_and_permissions[customer_id], *standing, *assets.cells(), *of_20_days,
+                *turnover, *profits, asset_band(of_month.amount), *worst, *advice, *held, *offers, *contact, *grades_and_permissions[customer_id], NOBODY_HAS_A_PENSION, *standing, *assets.cells(), *of_20_days,
                 *of_month,
             )  # fmt: skip
             self._files.add("customers", [row])

@@ -15,7 +15,7 @@ from simulator.truth_assets import Assets, Holding
 from simulator.truth_behaviour import Profits, band_of
 from simulator.truth_contact import Contact
 from simulator.truth_customers import Profile
-from simulator.truth_money import ZERO, total_of
+from simulator.truth_money import ZERO, round_to_cent, total_of
 from simulator.truth_state import AccountKey, BrokerState
 
 # First age of each band, the youngest without one.
@@ -25,6 +25,7 @@ LOST_BELOW, AT_RISK_SHARE = Decimal(100), Decimal("0.2")
 VALID_TURNOVER, VALID_ASSETS = Decimal(2_000), Decimal(10_000)
 OPTION_CALL_DEGREE, IDENTITY_NOTICE_DAYS, RISK_TEST_NOTICE_DAYS = Decimal(1), 90, 30
 HORIZON_SESSIONS, COOL_DOWN_DAYS = 5, 3
+PREPAID_EXCHANGE = "BSE"
 TIERS = ("close_out", "call", "watch", "normal")
 GUARANTEE_TIERS = ("disposal", "warning", "watch", "normal")
 
@@ -60,11 +61,15 @@ class Held(NamedTuple):
 
 
 class Offers(NamedTuple):
-    """What a customer has still to pay for shares it has won. An account short of cash is not helped by another."""
+    """What a customer has still to pay for shares it has won, and what it may subscribe of shares that are paid at once. An account short of
+    cash is not helped by another."""
 
     due_date: dt.date | None = None
     unpaid: Decimal = ZERO
     short: Decimal = ZERO
+    subscription_date: dt.date | None = None
+    subscription: Decimal = ZERO
+    subscription_short: Decimal = ZERO
 
 
 class Standing(NamedTuple):
@@ -118,6 +123,7 @@ def sum_holdings(holdings: list[tuple[str, Holding]], risk_level: str | None, bu
 def sum_offers(state: BrokerState, keys: list[AccountKey], business_date: dt.date) -> Offers:
     """`keys`: the customer's accounts."""
     dates, unpaid, short = [], ZERO, ZERO
+    asked_on, asked, asked_short = [], ZERO, ZERO
     for key in keys:
         wins = [
             win
@@ -129,7 +135,18 @@ def sum_offers(state: BrokerState, keys: list[AccountKey], business_date: dt.dat
         dates += [win.payment_due_date for win in wins]
         unpaid += owed
         short += max(owed - cash, ZERO) if wins else ZERO
-    return Offers(min(dates, default=None), unpaid, short)
+        quotas = [quota for quota in state.quotas.get(key, {}).values() if quota.exchange_code == PREPAID_EXCHANGE]
+        ahead = [quota.subscription_date for quota in quotas if quota.subscription_date > business_date]
+        if ahead:
+            price = total_of(
+                round_to_cent(quota.quota_quantity * quota.issue_price)
+                for quota in quotas
+                if quota.subscription_date == min(ahead)
+            )
+            asked_on.append(min(ahead))
+            asked += price
+            asked_short += max(price - cash, ZERO)
+    return Offers(min(dates, default=None), unpaid, short, min(asked_on, default=None), asked, asked_short)
 
 
 def stand(
@@ -174,6 +191,7 @@ LISTS = (
     ("ipo_payment", "N1", "mandatory", "robot", "human", "15:30", "S-N1"),
     ("option_expiring", "O2", "mandatory", "robot", "human", "14:00", "S-O2"),
     ("repurchase_due", "G4", "mandatory", "human", None, "14:00", "S-G4"),
+    ("ipo_subscription", "N2", "service", "robot", "human", "15:00", "S-N2"),
     ("product_maturing", "P1", "service", "robot", "human", "15:00", "S-P1"),
     ("suitability_mismatch", "S1", "service", "human", None, "17:00", "S-S1"),
     ("margin_watch", "M3", "service", "robot", "human", "15:00", "S-M3"),
@@ -193,7 +211,7 @@ def list_rows(customers: list[CustomerDay]) -> tuple[list[tuple], list[tuple]]:
         return calls, suppressed
     sessions = sessions_from(customers[0].business_date + dt.timedelta(days=1), HORIZON_SESSIONS)
     for customer in customers:
-        reasons = dict(_reasons(customer, sessions[-1]))
+        reasons = dict(_reasons(customer, sessions))
         due = [(place, row) for place, row in enumerate(LISTS, start=1) if row[0] in reasons]
         kept = []
         for place, row in due:
@@ -213,8 +231,9 @@ def list_rows(customers: list[CustomerDay]) -> tuple[list[tuple], list[tuple]]:
     return calls, suppressed
 
 
-def _reasons(customer: CustomerDay, horizon: dt.date) -> Iterator[tuple[str, str]]:
-    """(list, the figures that put the customer on it)."""
+def _reasons(customer: CustomerDay, sessions: list[dt.date]) -> Iterator[tuple[str, str]]:
+    """(list, the figures that put the customer on it). `sessions`: the call's and those one looks ahead to."""
+    horizon, offers = sessions[-1], customer.offers
     today, risks, held, profile = customer.business_date, customer.risks, customer.held, customer.profile
     for tier in TIERS[:3]:
         if risks.tier == tier:
@@ -229,9 +248,11 @@ def _reasons(customer: CustomerDay, horizon: dt.date) -> Iterator[tuple[str, str
             yield f"guarantee_{tier}", f"minimum_guarantee_ratio {risks.minimum_guarantee_ratio}"
     if risks.next_repurchase_date and risks.next_repurchase_date <= horizon:
         yield "repurchase_due", f"next_repurchase_date {risks.next_repurchase_date}"
-    if customer.offers.short:
-        figures = f"ipo_short_amount {customer.offers.short}, ipo_payment_due_date {customer.offers.due_date}"
-        yield "ipo_payment", figures
+    if offers.short:
+        yield "ipo_payment", f"ipo_short_amount {offers.short}, ipo_payment_due_date {offers.due_date}"
+    if offers.subscription_short and offers.subscription_date <= sessions[0]:
+        figures = f"ipo_subscription_short_amount {offers.subscription_short}, ipo_subscription_date {offers.subscription_date}"
+        yield "ipo_subscription", figures
     reached = customer.contact.last_reached_date
     if (today - profile.open_date).days < NEW_DAYS and (reached is None or reached < profile.open_date):
         yield "first_call_back", f"open_date {profile.open_date}"

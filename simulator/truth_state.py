@@ -38,6 +38,7 @@ class BrokerState:
         self.option_positions: dict[AccountKey, dict[tuple[str, str], Decimal]] = {}
         self.occupied_margins: dict[AccountKey, dict[str, Decimal]] = {}
         self.frozen_cash: dict[AccountKey, dict[str, Decimal]] = {}
+        self.quotas: dict[AccountKey, dict[tuple[str, str], events.SubscriptionQuotaSet]] = {}
         self.allotments: dict[AccountKey, dict[tuple[str, str], events.AllotmentSet]] = {}
         self.fund_quantities: dict[AccountKey, dict[tuple[str, str], Decimal]] = {}
         self.fund_incomes: dict[AccountKey, dict[tuple[str, str], Decimal]] = {}
@@ -75,6 +76,10 @@ class BrokerState:
             events.AllotmentRemoved: lambda event: self.allotments.get(("normal", event.account_id), {}).pop(
                 (event.exchange_code, event.security_code), None
             ),
+            events.SubscriptionQuotaSet: self._set_quota,
+            events.SubscriptionQuotaRemoved: lambda event: self.quotas.get(("normal", event.account_id), {}).pop(
+                (event.exchange_code, event.security_code), None
+            ),
             events.AccountRemoved: self._remove_account,
             events.ClientRemoved: lambda event: self.clients.pop((event.system, event.client_number), None),
         }
@@ -102,6 +107,7 @@ class BrokerState:
             self.occupied_margins,
             self.frozen_cash,
             self.allotments,
+            self.quotas,
             self.fund_quantities,
             self.fund_incomes,
         )
@@ -145,6 +151,10 @@ class BrokerState:
     def _set_allotment(self, event: events.AllotmentSet) -> None:
         wins = self.allotments.setdefault(("normal", event.account_id), {})
         wins[event.exchange_code, event.security_code] = event
+
+    def _set_quota(self, event: events.SubscriptionQuotaSet) -> None:
+        quotas = self.quotas.setdefault(("normal", event.account_id), {})
+        quotas[event.exchange_code, event.security_code] = event
 
     def _move_in_transit(self, event: events.InTransitMoved) -> None:
         """The four buckets are added before any conversion, so they are kept as one."""

@@ -43,20 +43,21 @@ class Store(Protocol):
 
 @dataclass(frozen=True)
 class Loaded:
-    """What history must know of one loaded day.
+    """What history must know of one loaded day, or of one that is carried because a person said so.
 
     has_withheld: rows were quarantined, and their keys carry. is_closing: False when nobody can read whose row one of them is, so that
-    absence proves nothing. absent: columns of the slice which the day's files lacked.
+    absence proves nothing. absent: columns of the slice which the day's files lacked. is_carried: nothing counts as delivered that day.
     """
 
     has_withheld: bool = False
     is_closing: bool = True
     absent: tuple[str, ...] = ()
+    is_carried: bool = False
 
     @property
     def is_whole(self) -> bool:
         """Nothing of the slice before is needed to build the day's own, if the feed is full."""
-        return not self.has_withheld and not self.absent
+        return not (self.has_withheld or self.absent or self.is_carried)
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ def _build(
     days: list[date],
 ) -> DataFrame:
     previous = store.read("silver", contract.feed, [before]) if before else None
-    facts = {day: loaded[day] for day in days if day in loaded}
+    facts = {day: loaded[day] for day in days if day in loaded and not loaded[day].is_carried}
     has_withheld = any(day.has_withheld for day in facts.values())
     slices = history.build_slices(
         rows.good.where(F.col(DAY).isin(list(facts))),

@@ -131,6 +131,30 @@ def _days(settings: Settings, day: datetime | None, first: datetime | None, last
 
 
 @app.command()
+def publish(
+    day: Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="the business date that waits")],
+    without: Annotated[
+        str, typer.Option(metavar="FEED", help="the feed that is held or missing: its state before counts")
+    ],
+    reason: Annotated[str, typer.Option(help="why; kept with the decision")],
+    by: Annotated[str | None, typer.Option(help="who decides; without it, the login name")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Publish a day although a feed is held or missing on it; refused for feeds of events."""
+    from spark_jobs.jobs import report
+    from spark_jobs.quality.approvals import without_request
+
+    request = without_request(without, day.date(), reason, by)
+    what = {"feed": request.feed, "business_date": str(request.business_date)}
+    summary = _decide("publish_without", what, request.reason, by, errors if as_json else console)
+    if as_json:
+        print(json.dumps(summary, ensure_ascii=False, indent=2))
+    else:
+        report.show(summary, console)
+    raise typer.Exit(report.exit_code(summary))
+
+
+@app.command()
 def restate(
     day: Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="the corrected business date")],
     dry_run: Annotated[
@@ -688,7 +712,7 @@ def confirm_request(number: Annotated[int, typer.Argument(help="as c360 approval
 
     settings = load_settings()
     kind, found = confirm(settings, _two_persons(settings), number, console)
-    if kind == "accept_shrink":
+    if kind in ("accept_shrink", "publish_without"):
         report.show(found, console)
         raise typer.Exit(report.exit_code(found))
 

@@ -28,12 +28,15 @@ DELIVERIES_SCHEMA = (
     "feed string, business_date date, delivery_number int, run int, status string, digest string, is_opening boolean, rows_read long, "
     "rows_kept long, rows_quarantined long, rows_duplicate long, code string, what string, detail string, releases string"
 )
+# What a day may rest on.
+_SETTLED = ("loaded", "carried")
 DAYS_SCHEMA = "business_date date, step string, digest string, run int"
 
 
 @dataclass(frozen=True)
 class DeliveryRecord:
-    """One feed on one day. status: `loaded`, `held` (a gate stopped it), `missing` (not delivered, or not readable) or `withdrawn`.
+    """One feed on one day. status: `loaded`, `held` (a gate stopped it), `missing` (not delivered, or not readable), `carried` (held or
+    missing, and a person let the day go on with the state before) or `withdrawn`.
 
     `detail` is JSON: the counts per file and rule, the control totals, unknown codes with the amounts they carry, and columns the file
     lacked; of a withdrawn day who and why. `releases` names the set of quarantined rows that were released into the day; empty: none.
@@ -128,6 +131,20 @@ class Ledger:
             day for (name, day), record in self._records.items() if name == feed and record.status == "loaded"
         )
 
+    def carried_days(self, feed: str) -> list[date]:
+        return sorted(
+            day for (name, day), record in self._records.items() if name == feed and record.status == "carried"
+        )
+
+    def waiting(self, feed: str) -> list[DeliveryRecord]:
+        """What of a feed is held or missing, by day."""
+        found = (
+            record
+            for (name, _), record in self._records.items()
+            if name == feed and record.status in ("held", "missing")
+        )
+        return sorted(found, key=lambda record: record.business_date)
+
     def opening_day(self) -> date | None:
         """The baseline, never published: the day delivered as such, otherwise the first one known."""
         flagged = min(
@@ -180,7 +197,7 @@ class Ledger:
             inputs = [
                 (record.feed, record.status, record.content)
                 for record in self.records(known)
-                if record.status == "loaded" and counts(record.feed)
+                if record.status in _SETTLED and counts(record.feed)
             ]
             text = hashlib.sha256(json.dumps([text, known.isoformat(), inputs]).encode()).hexdigest()
         return text
@@ -197,21 +214,22 @@ class Ledger:
         self.last_run = max(self.last_run, run)
 
     def blocking(self, day: date) -> list[str]:
-        """Feeds with `if_missing: hold` that are not loaded for `day`: while there are any, the day cannot be built."""
-        loaded = {record.feed for record in self.records(day) if record.status == "loaded"}
+        """Feeds with `if_missing: hold` that are neither loaded nor carried on `day`: while there are any, the day cannot be built."""
+        settled = {record.feed for record in self.records(day) if record.status in _SETTLED}
         return [
             contract.feed
             for contract in self._catalogue
-            if contract.if_missing == "hold" and contract.feed not in loaded
+            if contract.if_missing == "hold" and contract.feed not in settled
         ]
 
     def stale_feeds(self, day: date) -> dict[str, date | None]:
-        """Feeds with `if_missing: carry` not loaded for `day`, with the day their state comes from (None: never loaded)."""
+        """Feeds carried on `day`, by their contract or by a person's decision, with the day their state comes from (None: never loaded)."""
         loaded = {record.feed for record in self.records(day) if record.status == "loaded"}
+        decided = {record.feed for record in self.records(day) if record.status == "carried"}
         return {
             contract.feed: max((known for known in self.loaded_days(contract.feed) if known < day), default=None)
             for contract in self._catalogue
-            if contract.if_missing == "carry" and contract.feed not in loaded
+            if (contract.if_missing == "carry" or contract.feed in decided) and contract.feed not in loaded
         }
 
 

@@ -18,8 +18,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
+        given = [str(one) for one in config.invocation_params.args]
+        where = {place for place, one in enumerate(given) if one in ("-p", "--table")}
         asked = " ".join(
-            str(one) for one in config.invocation_params.args if not str(one).startswith(("-p", "--basetemp"))
+            one
+            for place, one in enumerate(given)
+            if not where & {place, place - 1} and not one.startswith("--basetemp")
         )
         config.pluginmanager.register(_Results(config.getoption("--table"), asked), "results")
 

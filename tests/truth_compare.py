@@ -55,8 +55,8 @@ CLAIMS = {
             "customer_status, birth_date, open_date, age_years, age_band, minimum_maintenance_ratio, margin_tier, "
             "maximum_option_risk_degree, minimum_guarantee_ratio, guarantee_tier, next_repurchase_date, advice_agreement_count, "
             "next_advice_end_date, fund_advice_amount, year_advice_fee_amount, holding_count, mismatched_holding_count, next_option_expiry_date, next_product_maturity_date, "
-            "ipo_payment_due_date, ipo_unpaid_amount, ipo_short_amount, has_marketing_consent, is_do_not_call, last_call_date, "
-            "last_call_result, last_reached_date, open_complaint_count, aml_grade, aml_review_date, permissions, inactive_days, life_cycle, "
+            "ipo_payment_due_date, ipo_unpaid_amount, ipo_short_amount, ipo_subscription_date, ipo_subscription_amount, ipo_subscription_short_amount, has_marketing_consent, is_do_not_call, last_call_date, "
+            "last_call_result, last_reached_date, open_complaint_count, aml_grade, aml_review_date, permissions, has_pension_account, inactive_days, life_cycle, "
             "is_valid_customer, "
             f"{_ASSETS}, average_20d_sum_amount, average_20d_days, average_20d_asset_amount, month_average_sum_amount, "
             "month_average_days, month_average_asset_amount from mart_customer_profile",

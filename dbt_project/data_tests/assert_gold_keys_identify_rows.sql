@@ -6,7 +6,7 @@
     'accounts',
     'quarantined_customers',
     'holdings',
-    'allotments_due',
+    'offers_due',
     'repurchase_contracts',
     'order_charges',
     'agreed_rates',

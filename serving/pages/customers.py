@@ -57,7 +57,7 @@ RISK = (
     "aml_review_date",
 )  # fmt: skip
 OPEN_ITEMS = (
-    "ipo_payment_due_date", "ipo_unpaid_amount", "ipo_short_amount", "next_option_expiry_date", "next_product_maturity_date", "next_repurchase_date",
+    "ipo_payment_due_date", "ipo_unpaid_amount", "ipo_short_amount", "ipo_subscription_date", "ipo_subscription_short_amount", "next_option_expiry_date", "next_product_maturity_date", "next_repurchase_date",
     "open_complaint_count",
 )  # fmt: skip
 HOLDINGS = (

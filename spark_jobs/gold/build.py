@@ -11,12 +11,12 @@ from pyspark.sql import functions as F
 
 from spark_jobs.gold import (
     advice,
-    allotments,
     applications,
     assets,
     charges,
     contacts,
     customers,
+    offers,
     repurchases,
     standing,
     trades,
@@ -129,8 +129,11 @@ def build_gold(
             accounts,
             rates,
         ),
-        "allotments_due": allotments.build_allotments_due(
-            silver("operations__allotments"), silver("normal_counter__cash_balances"), accounts
+        "offers_due": offers.build_offers_due(
+            silver("operations__allotments"),
+            silver("operations__subscription_quotas"),
+            silver("normal_counter__cash_balances"),
+            accounts,
         ),
         "phone_consents": contacts.build_phone_consents(silver("call_platform__consents")),
         "calls": contacts.build_calls(silver("call_platform__calls")),

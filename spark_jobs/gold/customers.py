@@ -44,6 +44,7 @@ def build_customers(present: DataFrame) -> DataFrame:
         F.row_number().over(everyone.orderBy(*order)).alias("_rank"),
         F.min("open_date").over(everyone).alias("_open_date"),
         F.count(F.lit(1)).over(everyone).alias("member_count"),
+        F.max(F.col("pension_account_id").isNotNull()).over(everyone).alias("has_pension_account"),
     ).where("_rank = 1")
     kind_by_document = (
         F.when(F.col("identity_kind") == "product_filing", "product")
@@ -57,7 +58,7 @@ def build_customers(present: DataFrame) -> DataFrame:
     )
     speaking = ranked.select(
         "customer_id", "business_date", "branch_id", "identity_kind", "risk_level", "risk_test_expiry_date", "identity_expiry_date",
-        "member_count", "manager_client_number", "mobile_phone_token", "mobile_phone_masked",
+        "member_count", "has_pension_account", "manager_client_number", "mobile_phone_token", "mobile_phone_masked",
         F.coalesce("client_kind", kind_by_document).alias("customer_kind"),
         F.col("client_name_token").alias("name_token"),
         F.col("client_name_masked").alias("name_masked"),

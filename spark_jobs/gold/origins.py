@@ -44,7 +44,7 @@ FEEDS: dict[str, tuple[str, ...]] = {
     "staff_relations": ("staff_platform__relations",),
     "branches": ("reference__branches",),
     "employees": ("reference__employees",),
-    "allotments_due": ("operations__allotments", "normal_counter__cash_balances"),
+    "offers_due": ("operations__allotments", "operations__subscription_quotas", "normal_counter__cash_balances"),
     "phone_consents": ("call_platform__consents",),
     "calls": ("call_platform__calls",),
     "open_complaints": ("call_platform__complaints",),

@@ -63,7 +63,8 @@ TABLES: dict[str, GoldTable] = {
             "customer_id string, business_date date, customer_kind string, branch_id string, name_token string, name_masked string, "
             "identity_kind string, identity_token string, identity_masked string, identity_check string, birth_date date, gender string, "
             "mobile_phone_token string, mobile_phone_masked string, risk_level string, risk_test_expiry_date date, "
-            "identity_expiry_date date, manager_customer_id string, customer_status string, open_date date, member_count int",
+            "identity_expiry_date date, manager_customer_id string, customer_status string, open_date date, member_count int, "
+            "has_pension_account boolean",
         ),
         GoldTable(
             "accounts",
@@ -216,11 +217,12 @@ TABLES: dict[str, GoldTable] = {
             "hired_date date, left_date date",
         ),
         GoldTable(
-            "allotments_due",
-            "cash account with wins to be paid and business date",
+            "offers_due",
+            "cash account that needs money for a public offer and business date",
             ("account_id", "business_date"),
             f"account_id string, business_date date, customer_id string, payment_due_date date, unpaid_amount {MONEY}, "
-            f"available_cash_amount {MONEY}, short_amount {MONEY}",
+            f"available_cash_amount {MONEY}, short_amount {MONEY}, subscription_date date, subscription_amount {MONEY}, "
+            f"subscription_short_amount {MONEY}",
         ),
         GoldTable(
             "phone_consents",

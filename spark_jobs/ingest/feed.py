@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from functools import reduce
@@ -29,7 +29,7 @@ from spark_jobs.ingest.deliveries import DeliveredFile, Delivery, Drift
 from spark_jobs.ingest.quarantine import write_quarantine
 from spark_jobs.io import DAY, in_days
 from spark_jobs.ledger import DeliveryRecord
-from spark_jobs.quality.approvals import SHRINK
+from spark_jobs.quality.approvals import SHRINK, WITHOUT
 from spark_jobs.quality.judgement import judge_feed_day, note_feed_day
 from spark_jobs.quality.metrics import feed_metrics, figures
 from spark_jobs.quality.plausible import SHRANK, Finding
@@ -44,7 +44,7 @@ class FeedRange:
 
     new: deliveries to take in, with their delivery numbers. faults: days of the range on which nothing loadable lies there.
     days: the days touched, and the later ones whose slice takes something over from them. again: loaded deliveries that are judged once
-    more, because rows were released into them.
+    more, because rows were released into them. left_out: days that go on without what is held or missing on them.
     """
 
     contract: Contract
@@ -52,6 +52,7 @@ class FeedRange:
     faults: dict[date, C360Error]
     days: list[date]
     again: list[tuple[Delivery, int]] = field(default_factory=list)
+    left_out: list[date] = field(default_factory=list)
     verdicts: DataFrame | None = None
     counts: list[dict[str, Any]] | None = None
     unknown_codes: dict[date, list[dict[str, Any]]] = field(default_factory=dict)
@@ -59,11 +60,11 @@ class FeedRange:
 
 def plan_feed(run: Run, contract: Contract, found: list[Delivery], faults: dict[date, C360Error]) -> FeedRange | None:
     """The work for one feed, or None when every delivery is the one already loaded."""
-    new = []
+    new, left_out = [], _days_left_out(run, contract)
     for delivery in found:
         known = run.ledger.record(contract.feed, delivery.business_date)
         is_same = known is not None and known.digest == delivery.digest
-        if is_same and known.status in ("loaded", "withdrawn"):
+        if is_same and (known.status in ("loaded", "carried", "withdrawn") or delivery.business_date in left_out):
             continue
         # The same bytes judged once more, after a rule was corrected, are the same delivery.
         new.append((delivery, (known.delivery_number if known else 0) + (0 if is_same else 1)))
@@ -82,12 +83,23 @@ def plan_feed(run: Run, contract: Contract, found: list[Delivery], faults: dict[
         != run.releases.digest(contract.feed, day, record.delivery_number)
     ]
     due = [day for day in due if day not in {delivery.business_date for delivery, _ in new}]
-    touched = {delivery.business_date for delivery, _ in new} | set(unknown) | set(due)
+    arrived = {delivery.business_date for delivery, _ in new}
+    left_out = [day for day in left_out if day not in arrived]
+    unknown = {day: error for day, error in unknown.items() if day not in left_out}
+    touched = arrived | set(unknown) | set(due) | set(left_out)
     if not touched:
         return None
-    return FeedRange(
-        contract, new, unknown, days_to_build(run, contract, touched), deliveries_again(run, contract, due)
-    )
+    again = deliveries_again(run, contract, due)
+    return FeedRange(contract, new, unknown, days_to_build(run, contract, touched), again, left_out)
+
+
+def _days_left_out(run: Run, contract: Contract) -> list[date]:
+    """Days on which a person decided to go on without exactly what is held or missing, and which do not yet."""
+    return [
+        record.business_date
+        for record in run.ledger.waiting(contract.feed)
+        if run.approvals.of(WITHOUT, contract.feed, record.business_date, record.digest)
+    ]
 
 
 def deliveries_again(run: Run, contract: Contract, days: Collection[date]) -> list[tuple[Delivery, int]]:
@@ -114,7 +126,7 @@ def days_to_build(run: Run, contract: Contract, touched: Collection[date]) -> li
     """`touched`, and every other day whose slice is another one because of them; see `spark_jobs.chronicle`."""
     loaded = {
         day: _loaded(contract, run.ledger.record(contract.feed, day)) for day in run.ledger.loaded_days(contract.feed)
-    }
+    } | {day: Loaded(is_carried=True) for day in run.ledger.carried_days(contract.feed)}
     return chronicle.days_to_build(contract, loaded, run.ledger.days(), touched, run.ledger.chain(contract.feed))
 
 
@@ -176,6 +188,7 @@ def decide(run: Run, work: FeedRange) -> tuple[list[DeliveryRecord], list[Findin
                        detail=json.dumps({"where": error.where, "next": error.next_step}))
         for day, error in sorted(work.faults.items())
     ]  # fmt: skip
+    records += [_carried(run, contract, day) for day in work.left_out]
     judged = sorted([*work.new, *work.again], key=lambda pair: pair[0].business_date)
     new = {delivery.business_date for delivery, _ in judged}
     known = {day: run.ledger.record(contract.feed, day).digest for day in run.ledger.loaded_days(contract.feed)}
@@ -193,6 +206,19 @@ def decide(run: Run, work: FeedRange) -> tuple[list[DeliveryRecord], list[Findin
         records.append(record)
         findings += found
     return records, findings
+
+
+def _carried(run: Run, contract: Contract, day: date) -> DeliveryRecord:
+    """The record of a day that goes on without the feed; it names what it is without, and who said so."""
+    waiting = run.ledger.record(contract.feed, day)
+    decision = run.approvals.of(WITHOUT, contract.feed, day, waiting.digest)
+    detail = json.loads(waiting.detail) | {
+        "without": {"who": decision.who, "reason": decision.reason, "run": decision.run}
+    }
+    return replace(
+        waiting, run=run.number, status="carried", what=f"published without it, the state before counts; {waiting.what}",
+        detail=json.dumps(detail, sort_keys=True),
+    )  # fmt: skip
 
 
 def _next_number(run: Run, contract: Contract, day: date) -> int:
@@ -337,7 +363,9 @@ def _write_states(
     """Slices of the days to build, and the edges that are new because of them."""
     contract = work.contract
     decided = {record.business_date: record for record in records}
-    facts = {
+    carried = {day for day, record in decided.items() if record.status == "carried"}
+    carried |= set(run.ledger.carried_days(contract.feed)) - set(decided)
+    facts = {day: Loaded(is_carried=True) for day in carried} | {
         day: _loaded(
             contract,
             decided.get(day) or run.ledger.record(contract.feed, day),

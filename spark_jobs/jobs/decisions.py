@@ -28,7 +28,7 @@ from spark_jobs.lock import writer_lock
 from spark_jobs.publish.duckdb_store import in_force, point_at, revision_file
 from spark_jobs.publish.postgres_store import PostgresStore
 from spark_jobs.quality.approvals import Request as ShrinkRequest
-from spark_jobs.quality.approvals import nothing_to_accept
+from spark_jobs.quality.approvals import nothing_to_accept, nothing_to_leave_out, without_request
 from spark_jobs.quality.plausible import SHRANK
 from spark_jobs.two_persons import ROLES, Act, TwoPersons, digest, roles_digest
 
@@ -148,6 +148,33 @@ def _accept_shrink(settings: Settings, arguments: Arguments, reason: str, who: s
         return report.summarise(run, [day], load(run, [day], arguments["feeds"], accept))
 
 
+def _see_waiting(settings: Settings, arguments: Arguments) -> str:
+    """What is held or missing, and what lies in landing now."""
+    feed, day = arguments["feed"], date.fromisoformat(arguments["business_date"])
+    row = next(
+        (one for one in read_status(settings)["deliveries"] if (one["feed"], one["business_date"]) == (feed, str(day))),
+        None,
+    )
+    if row is None or row["status"] not in ("held", "missing"):
+        raise nothing_to_leave_out(feed, day, "it is not held or missing")
+    contract = load_catalogue(settings.catalogue, settings.migrations)[feed]
+    found, _ = look_at_all(settings.landing, [contract], [day])
+    return digest(row["delivery_number"], row["status"], [delivery.digest for delivery in found])
+
+
+def _publish_without(
+    settings: Settings, arguments: Arguments, reason: str, who: str, console: Console
+) -> dict[str, Any]:
+    from spark_jobs.jobs import report
+    from spark_jobs.jobs.load import load
+    from spark_jobs.jobs.start import start_run
+
+    day = date.fromisoformat(arguments["business_date"])
+    leave_out = without_request(arguments["feed"], day, reason, who)
+    with start_run(settings, f"publish {day} without {leave_out.feed}", console) as run:
+        return report.summarise(run, [day], load(run, [day], accept=leave_out))
+
+
 def _see_rows(settings: Settings, arguments: Arguments) -> str:
     from spark_jobs.jobs.quarantine import releasable
 
@@ -213,6 +240,7 @@ def _lock_month(settings: Settings, arguments: Arguments, reason: str, who: str,
 
 DECISIONS = {
     "accept_shrink": Decision(_see_shrink, _accept_shrink),
+    "publish_without": Decision(_see_waiting, _publish_without),
     "release": Decision(_see_rows, _release, texts="texts"),
     "rollback": Decision(_see_published, _rollback),
     "erase": Decision(_see_customer, _erase),

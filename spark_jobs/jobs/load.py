@@ -33,7 +33,7 @@ from spark_jobs.publish.dictionary import read_dictionary
 from spark_jobs.publish.marts import MARTS
 from spark_jobs.publish.postgres_store import PostgresStore
 from spark_jobs.publish.revisions import add_revision, expected_rows, next_revision, record_publication
-from spark_jobs.quality.approvals import Request
+from spark_jobs.quality.approvals import SHRINK, WITHOUT, Request
 from spark_jobs.quality.gates import broken_days, must_agree, run_gate
 from spark_jobs.quality.judgement import judge_gold
 from spark_jobs.quality.plausible import Finding, PlausibleRule
@@ -65,7 +65,8 @@ def load(
     accept: Request | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> Outcome:
-    """Load `days` (all feeds, or only `feeds`) and publish what is complete. `accept`: a person lets one shrunk delivery in.
+    """Load `days` (all feeds, or only `feeds`) and publish what is complete. `accept`: a person lets one shrunk delivery in, or one day
+    go on without a feed.
 
     environment: whether and where a PostgreSQL is published to, besides the file.
     """
@@ -117,8 +118,10 @@ def _take_in(
     run: Run, days: list[date], contracts: list[Contract], accept: Request | None
 ) -> tuple[list[DeliveryRecord], list[Finding]]:
     with run.timed("land and bronze"):
+        if accept and accept.kind == WITHOUT:
+            _leave_out(run, accept)
         plans = _plan(run, days, contracts)
-        if accept:
+        if accept and accept.kind == SHRINK:
             _accept_shrink(run, accept, plans)
         judged = run.in_parallel(lambda work: read_and_judge(run, work), plans, "bronze and verdicts")
     with run.timed("gate silver"):
@@ -169,6 +172,12 @@ def _accept_shrink(run: Run, accept: Request, plans: list[FeedRange]) -> None:
     }
     key = (accept.feed, accept.business_date)
     run.approvals.accept_shrink(accept, run.ledger.record(*key), digests.get(key), run.number)
+
+
+def _leave_out(run: Run, accept: Request) -> None:
+    feed, day = accept.feed, accept.business_date
+    is_known = any(known < day for known in run.ledger.loaded_days(feed))
+    run.approvals.leave_out(accept, run.catalogue[feed], run.ledger.record(feed, day), is_known, run.number)
 
 
 def decide_all(run: Run, judged: list[FeedRange]) -> tuple[list[DeliveryRecord], list[Finding]]:

@@ -15,7 +15,13 @@ from spark_jobs.mappings import is_shadow
 from spark_jobs.publish.duckdb_store import connect_delta, current
 from spark_jobs.quality.unknown_codes import sentence, unknown_codes_of
 
-_MARKS = {"loaded": "[green]●[/]", "held": "[red]■[/]", "missing": "[yellow]○[/]", "withdrawn": "[yellow]×[/]"}
+_MARKS = {
+    "loaded": "[green]●[/]",
+    "held": "[red]■[/]",
+    "missing": "[yellow]○[/]",
+    "carried": "[cyan]◐[/]",
+    "withdrawn": "[yellow]×[/]",
+}
 
 
 def local_lake(settings: Settings) -> str:
@@ -73,7 +79,7 @@ def read_status(settings: Settings) -> dict[str, Any]:
 def show(found: dict[str, Any], console: Console) -> None:
     days = sorted({row["business_date"] for row in found["deliveries"]})[-12:]
     revisions = {row["business_date"]: row["revision"] for row in found["published_days"]}
-    table = Table(title="● loaded   ■ held   ○ missing   × withdrawn", show_footer=True)
+    table = Table(title="● loaded   ■ held   ○ missing   ◐ published without   × withdrawn", show_footer=True)
     table.add_column("feed", footer="published in revision")
     for day in days:
         table.add_column(day[5:], justify="center", footer=str(revisions.get(day, "–")))

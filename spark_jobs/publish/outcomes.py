@@ -60,6 +60,7 @@ GOALS: dict[str, Goal] = {
     ),
     # These tell the customer something: it is done when the call reached him.
     "option_expiring": _NOTICE,
+    "ipo_subscription": _NOTICE,
     "product_maturing": _NOTICE,
     "suitability_mismatch": _NOTICE,
     "first_call_back": _NOTICE,

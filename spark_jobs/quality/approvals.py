@@ -11,23 +11,25 @@ from dataclasses import astuple, dataclass
 from datetime import date
 from functools import cached_property
 
+from spark_jobs.contracts import Contract
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.io import Lake
 from spark_jobs.ledger import DeliveryRecord
 from spark_jobs.quality.plausible import SHRANK
 
-SHRINK = "accept_shrink"
+SHRINK, WITHOUT = "accept_shrink", "publish_without"
 SCHEMA = "kind string, feed string, business_date date, digest string, reason string, who string, run int"
 
 
 @dataclass(frozen=True)
 class Request:
-    """A decision as it is given on the command line, before it is known which delivery it meets."""
+    """A decision as it is given on the command line, before it is known which delivery it meets. kind: SHRINK or WITHOUT."""
 
     feed: str
     business_date: date
     reason: str
     who: str
+    kind: str = SHRINK
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,23 @@ def shrink_request(feed: str | None, day: date | None, reason: str | None, by: s
             kept="nothing was started", next_step='c360 load --date DATE --accept-shrink FEED --reason "…"',
         )  # fmt: skip
     return Request(feed, day, reason.strip(), (by or "").strip() or getpass.getuser())
+
+
+def without_request(feed: str, day: date, reason: str, by: str | None) -> Request:
+    """The request in the options of `c360 publish`. Raises ConfigurationError C360-131 without a reason."""
+    if not reason.strip():
+        raise ConfigurationError(
+            "C360-131", "a day is published without a feed for a reason", kept="nothing was started",
+            next_step='c360 publish --date DATE --without FEED --reason "…"',
+        )  # fmt: skip
+    return Request(feed, day, reason.strip(), (by or "").strip() or getpass.getuser(), WITHOUT)
+
+
+def nothing_to_leave_out(feed: str, day: date, why: str) -> ConfigurationError:
+    return ConfigurationError(
+        "C360-130", f"the day cannot go on without this feed: {why}", where=f"feed {feed}, business date {day}",
+        kept="nothing was started", next_step="c360 status; ask the owner of the feed for the delivery",
+    )  # fmt: skip
 
 
 def nothing_to_accept(feed: str, day: date) -> ConfigurationError:
@@ -85,7 +104,29 @@ class Approvals:
         """
         if held is None or held.code != SHRANK or held.digest != digest:
             raise nothing_to_accept(request.feed, request.business_date)
-        approval = Approval(SHRINK, request.feed, request.business_date, digest, request.reason, request.who, run)
+        self._keep(request, digest, run)
+
+    def leave_out(
+        self, request: Request, contract: Contract, waiting: DeliveryRecord | None, is_known: bool, run: int
+    ) -> None:
+        """Keep the decision that a day goes on with the feed's state of the day before. `waiting`: the ledger's record in force.
+
+        It speaks of what is held, or of nothing having come: another delivery is taken in as ever. Raises ConfigurationError C360-130
+        for a feed of events, whose day would lack them, for one that is not waited for, and for one that was never loaded before.
+        """
+        why = ""
+        if contract.mode == "event":
+            why = "it brings events, and nothing stands in for them"
+        elif waiting is None or waiting.status not in ("held", "missing"):
+            why = "it is not held or missing"
+        elif not is_known:
+            why = "it has no earlier state"
+        if why:
+            raise nothing_to_leave_out(request.feed, request.business_date, why)
+        self._keep(request, waiting.digest, run)
+
+    def _keep(self, request: Request, digest: str, run: int) -> None:
+        approval = Approval(request.kind, request.feed, request.business_date, digest, request.reason, request.who, run)
         frame = self._lake.spark.createDataFrame([astuple(approval)], SCHEMA)
         self._lake.append(frame.coalesce(1), "meta", "approvals", {"run": run})
-        self._known[SHRINK, request.feed, request.business_date, digest] = approval
+        self._known[request.kind, request.feed, request.business_date, digest] = approval

@@ -209,6 +209,7 @@ def shrink_faults(entry: Mapping[str, Any], measures: Iterable[str]) -> Iterator
 
 _KEYS = {
     "rule",
+    "enabled",
     "nature",
     "metric",
     "severity",

@@ -166,12 +166,15 @@ def _written(layer: str, table: str, folder: Path) -> tuple[Rule | PlausibleRule
     faults += [f"{path.name}: {name} is declared twice" for name in {name for name in names if names.count(name) > 1}]
     if faults:
         raise ConfigurationError("C360-104", "rules are not usable", where="\n         ".join(faults))
-    return tuple(plausible_rule(entry) if entry["nature"] == "plausible" else _row_rule(entry) for entry in entries)
+    enabled = (entry for entry in entries if entry.get("enabled", True))
+    return tuple(plausible_rule(entry) if entry["nature"] == "plausible" else _row_rule(entry) for entry in enabled)
 
 
 def _faults(layer: str, entry: dict[str, Any]) -> Iterator[str]:
     if not entry.get("rule") or not entry.get("message"):
         yield "needs a name and a message"
+    if not isinstance(entry.get("enabled", True), bool):
+        yield "is enabled or not: true, false"
     if entry.get("nature") not in NATURES:
         yield f"needs a nature: {', '.join(NATURES)}"
     elif entry["nature"] == "plausible":
@@ -186,7 +189,7 @@ def _faults(layer: str, entry: dict[str, Any]) -> Iterator[str]:
 
 
 def _row_rule(entry: dict[str, Any]) -> Rule:
-    known = {"rule", "nature", "kind", "column", "severity", "message", "version", "limit"}
+    known = {"rule", "nature", "kind", "column", "severity", "message", "version", "limit", "enabled"}
     return Rule(
         entry["rule"],
         entry["kind"],

@@ -18,6 +18,7 @@ _SHARED = (
 )  # fmt: skip
 _CLIENT_ONLY = (
     "client_kind", "client_status", "risk_level", "risk_test_expiry_date", "identity_expiry_date", "manager_client_number",
+    "pension_account_id",
 )  # fmt: skip
 
 

@@ -9,8 +9,6 @@ from tests.golden_business import DAYS, differences, read_scenarios, simulate
 from tests.loading import load_home
 from tests.truth_compare import CLAIMS, must_equal_truth, read_answer, read_truth
 
-pytestmark = pytest.mark.acceptance
-
 SCENARIOS = read_scenarios()
 
 

@@ -114,6 +114,9 @@ def test_a_day_let_in_with_half_its_balances_waits_for_the_reconciliation(night)
     for feed in FILE_FAULTS.values():
         night.mend(night.file_day, feed)
     loaded = load_home(night.home, [night.file_day])
+    for problem in problems(loaded, night):
+        accept = Request(problem["feed"], night.file_day, REASON, "a.person")
+        loaded = load_home(night.home, [night.file_day], accept=accept)
     assert {item["code"] for item in loaded.summary["problems"]} == {"C360-271"}
     assert loaded.summary["published"] == [] and loaded.summary["blocked"] == {}
 

@@ -1,4 +1,4 @@
-"""A person's decision about a shrunk delivery: complete, about what was held, about exactly these bytes."""
+"""A person's decision about a delivery that waits: complete, about what was held or missing, about exactly these bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from spark_jobs.cli import app
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.ledger import DeliveryRecord
-from spark_jobs.quality.approvals import SHRINK, Approvals, Request, shrink_request
+from spark_jobs.quality.approvals import SHRINK, WITHOUT, Approvals, Request, shrink_request, without_request
 
 MONDAY = date(2026, 1, 5)
 HELD = DeliveryRecord("f", MONDAY, 1, 1, "held", digest="abc", code="C360-261")
@@ -78,3 +78,42 @@ def test_a_decision_is_kept_whole_and_speaks_of_these_bytes_only():
     assert lake.rows == [("accept_shrink", "f", MONDAY, "abc", "why", "me", 2)]
     assert approvals.of(SHRINK, "f", MONDAY, "abc").who == "me"
     assert approvals.of(SHRINK, "f", MONDAY, "other") is approvals.of(SHRINK, "g", MONDAY, "abc") is None
+
+
+STATE, EVENTS = SimpleNamespace(mode="full"), SimpleNamespace(mode="event")
+MISSING = replace(HELD, status="missing", digest="")
+
+
+def without(reason: str = "why") -> Request:
+    return without_request("f", MONDAY, reason, "me")
+
+
+@pytest.mark.parametrize(
+    ("contract", "waiting", "is_known"),
+    [
+        (EVENTS, MISSING, True), (STATE, None, True), (STATE, replace(HELD, status="loaded"), True),
+        (STATE, replace(HELD, status="carried"), True), (STATE, MISSING, False),
+    ],
+)  # fmt: skip
+def test_a_day_goes_on_without_a_state_that_waits_and_has_one_before_alone(contract, waiting, is_known):
+    lake = SomeLake()
+    with pytest.raises(ConfigurationError, match="C360-130"):
+        Approvals(lake).leave_out(without(), contract, waiting, is_known, 2)
+    assert lake.rows == []
+
+
+@pytest.mark.parametrize("waiting", [HELD, MISSING])
+def test_a_decision_to_go_on_speaks_of_what_waits_alone(waiting):
+    lake = SomeLake()
+    approvals = Approvals(lake)
+    approvals.leave_out(without(" why "), STATE, waiting, True, 2)
+    assert lake.rows == [("publish_without", "f", MONDAY, waiting.digest, "why", "me", 2)]
+    assert approvals.of(WITHOUT, "f", MONDAY, waiting.digest).who == "me"
+    assert (
+        approvals.of(WITHOUT, "f", MONDAY, "other bytes") is approvals.of(SHRINK, "f", MONDAY, waiting.digest) is None
+    )
+
+
+def test_a_day_does_not_go_on_without_a_reason():
+    with pytest.raises(ConfigurationError, match="C360-131"):
+        without("  ")

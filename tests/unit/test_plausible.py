@@ -228,6 +228,7 @@ WRITTEN = "rules:\n  - {rule: r, nature: plausible, metric: rows, against: media
         ("severity: warn", "severity: quarantine", "has a severity of stop or warn"),
         ("severity: warn", "severity: warn, like: full_moon", "likens days by weekday or month_end"),
         ("severity: warn", "severity: warn, withn: 3%", "has an unknown entry withn"),
+        ("severity: warn", "severity: warn, enabled: later", "is enabled or not"),
     ],
 )
 def test_a_faulty_rule_is_named(tmp_path: Path, right, wrong, fault):
@@ -245,6 +246,17 @@ def test_a_sound_rule_is_read_as_it_is_written(tmp_path: Path):
     expected = PlausibleRule("r", "rows", "warn", "m", days=5, below=share, above=share)
     assert plausible_rules("gold", "trades", tmp_path) == [expected]
     assert suite("gold", "trades", tmp_path) == []
+
+
+@pytest.mark.parametrize(("enabled", "count"), [("true", 1), ("false", 0)])
+def test_a_rule_that_is_switched_off_is_kept_and_not_asked(tmp_path: Path, enabled, count):
+    (tmp_path / "gold").mkdir()
+    row = (
+        f"  - {{rule: s, nature: logical, kind: not_null, column: a, severity: warn, message: m, enabled: {enabled}}}\n"
+    )
+    text = WRITTEN.replace("severity: warn", f"severity: warn, enabled: {enabled}") + row
+    (tmp_path / "gold" / "trades.yml").write_text(text)
+    assert (len(plausible_rules("gold", "trades", tmp_path)), len(suite("gold", "trades", tmp_path))) == (count, count)
 
 
 def test_figures_of_marts_have_no_rules(tmp_path: Path):

@@ -21,7 +21,8 @@ final as (
         identity_expiry_date,
         customer_status,
         open_date,
-        member_count
+        member_count,
+        has_pension_account
     from source
     where {{ is_in_run_window('business_date') }}
 )

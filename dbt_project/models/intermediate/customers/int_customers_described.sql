@@ -41,8 +41,8 @@ holdings as (
     select * from {{ ref('int_holdings_summed_to_customer') }}
 ),
 
-allotments as (
-    select * from {{ ref('int_allotments_summed_to_customer') }}
+offers as (
+    select * from {{ ref('int_offers_summed_to_customer') }}
 ),
 
 aml_grades as (
@@ -131,6 +131,7 @@ final as (
         aml_grades.aml_grade,
         aml_grades.aml_review_date,
         permissions.permissions,
+        customers.has_pension_account,
         customers.identity_expiry_date,
         datediff(customers.identity_expiry_date, customers.business_date) as identity_expiry_days,
         risks.minimum_maintenance_ratio,
@@ -148,9 +149,12 @@ final as (
         coalesce(holdings.mismatched_holding_count, 0) as mismatched_holding_count,
         holdings.next_option_expiry_date,
         holdings.next_product_maturity_date,
-        allotments.ipo_payment_due_date,
-        coalesce(allotments.ipo_unpaid_amount, cast(0 as decimal(18, 2))) as ipo_unpaid_amount,
-        coalesce(allotments.ipo_short_amount, cast(0 as decimal(18, 2))) as ipo_short_amount,
+        offers.ipo_payment_due_date,
+        coalesce(offers.ipo_unpaid_amount, cast(0 as decimal(18, 2))) as ipo_unpaid_amount,
+        coalesce(offers.ipo_short_amount, cast(0 as decimal(18, 2))) as ipo_short_amount,
+        offers.ipo_subscription_date,
+        coalesce(offers.ipo_subscription_amount, cast(0 as decimal(18, 2))) as ipo_subscription_amount,
+        coalesce(offers.ipo_subscription_short_amount, cast(0 as decimal(18, 2))) as ipo_subscription_short_amount,
         contacts.has_marketing_consent,
         contacts.is_do_not_call,
         contacts.last_call_date,
@@ -207,10 +211,10 @@ final as (
         on
             customers.customer_id = holdings.customer_id
             and customers.business_date = holdings.business_date
-    left join allotments
+    left join offers
         on
-            customers.customer_id = allotments.customer_id
-            and customers.business_date = allotments.business_date
+            customers.customer_id = offers.customer_id
+            and customers.business_date = offers.business_date
     left join aml_grades
         on
             customers.customer_id = aml_grades.customer_id

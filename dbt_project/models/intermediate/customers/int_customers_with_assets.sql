@@ -28,6 +28,7 @@ final as (
         customers.risk_test_expiry_date,
         customers.identity_expiry_date,
         customers.member_count,
+        customers.has_pension_account,
         customers.customer_status,
         customers.open_date,
         -- a customer without an account row that day owns nothing we know of: zero, not unknown

@@ -65,6 +65,17 @@ with_reasons as (
             end,
             case
                 when
+                    ipo_subscription_short_amount > 0 and ipo_subscription_date <= coalesce(call_date, horizon_date)
+                    then struct(
+                        'ipo_subscription' as list_name,
+                        concat(
+                            'ipo_subscription_short_amount ', ipo_subscription_short_amount,
+                            ', ipo_subscription_date ', ipo_subscription_date
+                        ) as reason_text
+                    )
+            end,
+            case
+                when
                     datediff(as_of_date, open_date) < {{ var('new_days') }}
                     and (last_reached_date is null or last_reached_date < open_date)
                     then struct(

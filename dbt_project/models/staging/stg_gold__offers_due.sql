@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('gold', 'allotments_due') }}
+    select * from {{ source('gold', 'offers_due') }}
 ),
 
 final as (
@@ -9,7 +9,10 @@ final as (
         customer_id,
         payment_due_date,
         unpaid_amount,
-        short_amount
+        short_amount,
+        subscription_date,
+        subscription_amount,
+        subscription_short_amount
     from source
     where {{ is_loaded_date('business_date') }}
 )
