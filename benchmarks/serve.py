@@ -77,11 +77,12 @@ def _customer(place: int, customers: int) -> str:
 
 @dataclass
 class Sent:
-    """What became of questions: milliseconds of each, faults, answers that mix revisions, and CPU seconds of who asked and who answered."""
+    """What became of questions: milliseconds of each, the paths of those that failed and of those whose answer mixes revisions, and CPU
+    seconds of who asked and who answered. Several threads fill one in."""
 
     times: list[float] = field(default_factory=list)
-    faults: int = 0
-    mixed: int = 0
+    faults: list[str] = field(default_factory=list)
+    mixed: list[str] = field(default_factory=list)
     seconds: float = 0
     asking: float = 0
     answering: float = 0
@@ -91,8 +92,8 @@ class Sent:
 
     def row(self, name: str, floor: float) -> str:
         return (
-            f"| {name} | {len(self.times):,} | {self.at(0.5):.2f} | {self.at(0.99):.2f} | {self.at(0.99) / floor:.1f} | {self.faults} | "
-            f"{self.mixed} | {len(self.times) / self.seconds:,.0f} | {self.asking / self.seconds:.0%} | {self.answering / self.seconds:.0%} |"
+            f"| {name} | {len(self.times):,} | {self.at(0.5):.2f} | {self.at(0.99):.2f} | {self.at(0.99) / floor:.1f} | {len(self.faults)} | "
+            f"{len(self.mixed)} | {len(self.times) / self.seconds:,.0f} | {self.asking / self.seconds:.0%} | {self.answering / self.seconds:.0%} |"
         )
 
 
@@ -113,12 +114,14 @@ class Client:
             answer = self._connection.getresponse()
             body = answer.read()
         except (OSError, http.client.HTTPException):
-            sent.faults += 1
+            sent.faults.append(question[1])
             self._connection.close()
             return
         sent.times.append(1000 * (time.perf_counter() - begun))
-        sent.faults += answer.status != 200
-        sent.mixed += answer.status == 200 and _is_mixed(question[1], body)
+        if answer.status != 200:
+            sent.faults.append(question[1])
+        elif _is_mixed(question[1], body):
+            sent.mixed.append(question[1])
 
 
 def _is_mixed(path: str, body: bytes) -> bool:

@@ -324,8 +324,12 @@ def _win(day: Day, stage: Stage, key: str, offer: tuple[str, str], shares: int, 
 
 
 def _forget_win(day: Day, stage: Stage, key: str, offer: tuple[str, str]) -> None:
+    _forget(day, stage, key, offer, ev.AllotmentRemoved)
+
+
+def _forget(day: Day, stage: Stage, key: str, offer: tuple[str, str], removed: type) -> None:
     exchange, code = offer
-    day.emit(ev.AllotmentRemoved, account_id=stage.accounts[key, "normal"], exchange_code=exchange, security_code=code)
+    day.emit(removed, account_id=stage.accounts[key, "normal"], exchange_code=exchange, security_code=code)
 
 
 def _announce_winners(day: Day, stage: Stage) -> None:
@@ -350,8 +354,7 @@ def _give_quota(day: Day, stage: Stage, key: str, offer: tuple[str, str], shares
 
 
 def _forget_quota(day: Day, stage: Stage, key: str, offer: tuple[str, str]) -> None:
-    place = {"exchange_code": offer[0], "security_code": offer[1]}
-    day.emit(ev.SubscriptionQuotaRemoved, account_id=stage.accounts[key, "normal"], **place)
+    _forget(day, stage, key, offer, ev.SubscriptionQuotaRemoved)
 
 
 def _announce_bse_offer(day: Day, stage: Stage) -> None:

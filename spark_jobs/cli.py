@@ -86,13 +86,20 @@ def load(
     else:
         with start_run(settings, f"load {days[0]} to {days[-1]}", errors if as_json else console) as run:
             summary = report.summarise(run, days, run_load(run, days, feed))
+    _tell(summary, as_json)
+    if introduce and not as_json:
+        report.show_next_steps(settings, console)
+    raise typer.Exit(report.exit_code(summary))
+
+
+def _tell(summary: dict[str, Any], as_json: bool) -> None:
+    """What a load did."""
+    from spark_jobs.jobs import report
+
     if as_json:
         print(json.dumps(summary, ensure_ascii=False, indent=2))
     else:
         report.show(summary, console)
-        if introduce:
-            report.show_next_steps(settings, console)
-    raise typer.Exit(report.exit_code(summary))
 
 
 def _decide(kind: str, what: dict[str, Any], reason: str, by: str | None, told: Console = console) -> Any:
@@ -147,10 +154,7 @@ def publish(
     request = without_request(without, day.date(), reason, by)
     what = {"feed": request.feed, "business_date": str(request.business_date)}
     summary = _decide("publish_without", what, request.reason, by, errors if as_json else console)
-    if as_json:
-        print(json.dumps(summary, ensure_ascii=False, indent=2))
-    else:
-        report.show(summary, console)
+    _tell(summary, as_json)
     raise typer.Exit(report.exit_code(summary))
 
 

@@ -28,8 +28,8 @@ DELIVERIES_SCHEMA = (
     "feed string, business_date date, delivery_number int, run int, status string, digest string, is_opening boolean, rows_read long, "
     "rows_kept long, rows_quarantined long, rows_duplicate long, code string, what string, detail string, releases string"
 )
-# What a day may rest on.
-_SETTLED = ("loaded", "carried")
+# What a day may rest on, and what it waits for.
+_SETTLED, WAITING = ("loaded", "carried"), ("held", "missing")
 DAYS_SCHEMA = "business_date date, step string, digest string, run int"
 
 
@@ -127,23 +127,19 @@ class Ledger:
         return sorted({day for feed, day in self._records if counts(feed)})
 
     def loaded_days(self, feed: str) -> list[date]:
-        return sorted(
-            day for (name, day), record in self._records.items() if name == feed and record.status == "loaded"
-        )
+        return self._days_with(feed, "loaded")
 
     def carried_days(self, feed: str) -> list[date]:
-        return sorted(
-            day for (name, day), record in self._records.items() if name == feed and record.status == "carried"
-        )
+        return self._days_with(feed, "carried")
 
-    def waiting(self, feed: str) -> list[DeliveryRecord]:
-        """What of a feed is held or missing, by day."""
-        found = (
-            record
-            for (name, _), record in self._records.items()
-            if name == feed and record.status in ("held", "missing")
+    def waiting_days(self, feed: str) -> list[date]:
+        """Days on which the feed is held or missing."""
+        return self._days_with(feed, *WAITING)
+
+    def _days_with(self, feed: str, *statuses: str) -> list[date]:
+        return sorted(
+            day for (name, day), record in self._records.items() if name == feed and record.status in statuses
         )
-        return sorted(found, key=lambda record: record.business_date)
 
     def opening_day(self) -> date | None:
         """The baseline, never published: the day delivered as such, otherwise the first one known."""
@@ -224,12 +220,12 @@ class Ledger:
 
     def stale_feeds(self, day: date) -> dict[str, date | None]:
         """Feeds carried on `day`, by their contract or by a person's decision, with the day their state comes from (None: never loaded)."""
-        loaded = {record.feed for record in self.records(day) if record.status == "loaded"}
-        decided = {record.feed for record in self.records(day) if record.status == "carried"}
+        states = {record.feed: record.status for record in self.records(day)}
         return {
             contract.feed: max((known for known in self.loaded_days(contract.feed) if known < day), default=None)
             for contract in self._catalogue
-            if (contract.if_missing == "carry" or contract.feed in decided) and contract.feed not in loaded
+            if (state := states.get(contract.feed)) == "carried"
+            or (contract.if_missing == "carry" and state != "loaded")
         }
 
 

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +85,9 @@ def read_scenarios() -> list[Scenario]:
     return [_scenario(number, folder) for number, folder in enumerate(folders, start=1)]
 
 
+@cache
 def _read(path: Path) -> Any:
-    """YAML whose scalars are all texts: no amount is ever a float."""
+    """YAML, which nobody changes, whose scalars are all texts: no amount is ever a float."""
     return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
 
 
@@ -124,6 +126,17 @@ def differences(rows: dict[tuple, Fields], expected: Expected) -> Iterator[str]:
     for name, value in expected.values.items():
         if found[0][name] != plain(value):
             yield f"{said} {name}: by hand {value}, found {found[0][name]}"
+
+
+def files_spoken_of(scenarios: list[Scenario]) -> set[str]:
+    return {expected.file for scenario in scenarios for expected in scenario.expected}
+
+
+def faults(scenario: Scenario, rows: dict[str, dict[tuple, Fields]]) -> str:
+    """All `differences` of a scenario, a line each. `rows`: by truth file."""
+    return "\n".join(
+        sentence for expected in scenario.expected for sentence in differences(rows[expected.file], expected)
+    )
 
 
 # ---------------------------------------------------------------- what happens
@@ -263,13 +276,9 @@ class _Day:
             moved = {"business": CASH_OF.get(told["business"], told["business"]), "amount": settled, "trade_id": trade}
             self._emit(scenario, "CashMoved", {"account_id": told["account"], **moved})
             if is_repo:
-                amount = str(-turnover if is_sell else turnover)
-                amount = told.get("principal_amount", amount)
-                self._emit(
-                    scenario,
-                    "InTransitMoved",
-                    {"account_id": told["account"], "bucket": "repo", "amount": amount},
-                )
+                amount = told.get("principal_amount", str(-turnover if is_sell else turnover))
+                in_transit = {"account_id": told["account"], "bucket": "repo", "amount": amount}
+                self._emit(scenario, "InTransitMoved", in_transit)
             else:
                 quantity = f"-{fill['quantity']}" if is_sell else fill["quantity"]
                 shares = {"business": "trade", "quantity": quantity, "cost_amount": str(-Decimal(settled))}

@@ -96,9 +96,9 @@ def plan_feed(run: Run, contract: Contract, found: list[Delivery], faults: dict[
 def _days_left_out(run: Run, contract: Contract) -> list[date]:
     """Days on which a person decided to go on without exactly what is held or missing, and which do not yet."""
     return [
-        record.business_date
-        for record in run.ledger.waiting(contract.feed)
-        if run.approvals.of(WITHOUT, contract.feed, record.business_date, record.digest)
+        day
+        for day in run.ledger.waiting_days(contract.feed)
+        if run.approvals.of(WITHOUT, contract.feed, day, run.ledger.record(contract.feed, day).digest)
     ]
 
 

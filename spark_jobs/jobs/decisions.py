@@ -24,10 +24,11 @@ from spark_jobs.errors import ConfigurationError
 from spark_jobs.ingest.deliveries import look_at_all
 from spark_jobs.ingest.vault import load_keys
 from spark_jobs.jobs.status import read_status
+from spark_jobs.ledger import WAITING
 from spark_jobs.lock import writer_lock
 from spark_jobs.publish.duckdb_store import in_force, point_at, revision_file
 from spark_jobs.publish.postgres_store import PostgresStore
-from spark_jobs.quality.approvals import Request as ShrinkRequest
+from spark_jobs.quality.approvals import Request as LoadRequest
 from spark_jobs.quality.approvals import nothing_to_accept, nothing_to_leave_out, without_request
 from spark_jobs.quality.plausible import SHRANK
 from spark_jobs.two_persons import ROLES, Act, TwoPersons, digest, roles_digest
@@ -138,14 +139,21 @@ def _see_shrink(settings: Settings, arguments: Arguments) -> str:
 
 
 def _accept_shrink(settings: Settings, arguments: Arguments, reason: str, who: str, console: Console) -> dict[str, Any]:
+    decided = LoadRequest(arguments["feed"], date.fromisoformat(arguments["business_date"]), reason, who)
+    return _load_as_decided(settings, decided, console, arguments["feeds"])
+
+
+def _load_as_decided(
+    settings: Settings, decided: LoadRequest, console: Console, feeds: list[str] | None = None
+) -> dict[str, Any]:
+    """The day of a decision loaded with it, and what came of it."""
     from spark_jobs.jobs import report
     from spark_jobs.jobs.load import load
     from spark_jobs.jobs.start import start_run
 
-    day = date.fromisoformat(arguments["business_date"])
-    accept = ShrinkRequest(arguments["feed"], day, reason, who)
+    day = decided.business_date
     with start_run(settings, f"load {day}", console) as run:
-        return report.summarise(run, [day], load(run, [day], arguments["feeds"], accept))
+        return report.summarise(run, [day], load(run, [day], feeds, decided))
 
 
 def _see_waiting(settings: Settings, arguments: Arguments) -> str:
@@ -155,7 +163,7 @@ def _see_waiting(settings: Settings, arguments: Arguments) -> str:
         (one for one in read_status(settings)["deliveries"] if (one["feed"], one["business_date"]) == (feed, str(day))),
         None,
     )
-    if row is None or row["status"] not in ("held", "missing"):
+    if row is None or row["status"] not in WAITING:
         raise nothing_to_leave_out(feed, day, "it is not held or missing")
     contract = load_catalogue(settings.catalogue, settings.migrations)[feed]
     found, _ = look_at_all(settings.landing, [contract], [day])
@@ -165,14 +173,8 @@ def _see_waiting(settings: Settings, arguments: Arguments) -> str:
 def _publish_without(
     settings: Settings, arguments: Arguments, reason: str, who: str, console: Console
 ) -> dict[str, Any]:
-    from spark_jobs.jobs import report
-    from spark_jobs.jobs.load import load
-    from spark_jobs.jobs.start import start_run
-
     day = date.fromisoformat(arguments["business_date"])
-    leave_out = without_request(arguments["feed"], day, reason, who)
-    with start_run(settings, f"publish {day} without {leave_out.feed}", console) as run:
-        return report.summarise(run, [day], load(run, [day], accept=leave_out))
+    return _load_as_decided(settings, without_request(arguments["feed"], day, reason, who), console)
 
 
 def _see_rows(settings: Settings, arguments: Arguments) -> str:

@@ -14,7 +14,7 @@ from functools import cached_property
 from spark_jobs.contracts import Contract
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.io import Lake
-from spark_jobs.ledger import DeliveryRecord
+from spark_jobs.ledger import WAITING, DeliveryRecord
 from spark_jobs.quality.plausible import SHRANK
 
 SHRINK, WITHOUT = "accept_shrink", "publish_without"
@@ -54,7 +54,7 @@ def shrink_request(feed: str | None, day: date | None, reason: str | None, by: s
             "C360-131", "a shrunk delivery is accepted for one feed and one date, with a reason",
             kept="nothing was started", next_step='c360 load --date DATE --accept-shrink FEED --reason "…"',
         )  # fmt: skip
-    return Request(feed, day, reason.strip(), (by or "").strip() or getpass.getuser())
+    return _request(feed, day, reason, by, SHRINK)
 
 
 def without_request(feed: str, day: date, reason: str, by: str | None) -> Request:
@@ -64,7 +64,11 @@ def without_request(feed: str, day: date, reason: str, by: str | None) -> Reques
             "C360-131", "a day is published without a feed for a reason", kept="nothing was started",
             next_step='c360 publish --date DATE --without FEED --reason "…"',
         )  # fmt: skip
-    return Request(feed, day, reason.strip(), (by or "").strip() or getpass.getuser(), WITHOUT)
+    return _request(feed, day, reason, by, WITHOUT)
+
+
+def _request(feed: str, day: date, reason: str, by: str | None, kind: str) -> Request:
+    return Request(feed, day, reason.strip(), (by or "").strip() or getpass.getuser(), kind)
 
 
 def nothing_to_leave_out(feed: str, day: date, why: str) -> ConfigurationError:
@@ -117,7 +121,7 @@ class Approvals:
         why = ""
         if contract.mode == "event":
             why = "it brings events, and nothing stands in for them"
-        elif waiting is None or waiting.status not in ("held", "missing"):
+        elif waiting is None or waiting.status not in WAITING:
             why = "it is not held or missing"
         elif not is_known:
             why = "it has no earlier state"

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from tests.golden_business import Expected, differences, read_scenarios, simulate
+from tests.golden_business import Expected, differences, faults, files_spoken_of, read_scenarios, simulate
 from tests.truth_compare import CLAIMS, read_truth
 
 SCENARIOS = read_scenarios()
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def truth(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
+    """Rows by truth file."""
     home = tmp_path_factory.mktemp("golden")
     simulate(home)
-    return home
+    return {file: read_truth(home / "truth", CLAIMS[file]) for file in files_spoken_of(SCENARIOS)}
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-def test_truth_says_what_was_worked_out_by_hand(home, scenario):
+def test_truth_says_what_was_worked_out_by_hand(truth, scenario):
     assert scenario.expected
-    found = [
-        sentence
-        for expected in scenario.expected
-        for sentence in differences(read_truth(home / "truth", CLAIMS[expected.file]), expected)
-    ]
-    assert not found, "\n".join(found)
+    found = faults(scenario, truth)
+    assert not found, found
 
 
 ROWS = {("1",): {"business_date": "2026-10-08", "customer_id": "NOR-1", "net_asset_amount": 7}}
