@@ -143,13 +143,14 @@ class Bench:
 
 
 def warm_up(bench: Bench, keys: int) -> None:
-    """WARM days of a small feed both ways: a virtual machine compiles what it meets again and again, and goes on doing so for minutes."""
+    """WARM days of a small feed, singly, as one range and by the textbook: a virtual machine compiles what it meets again and again."""
     lake, table = bench.folder / "lake_warm", bench.folder / "table_warm"
     links = bench.load(lake, keys, [0], [])
     textbook.create(str(table), bench.delivered(keys, [0], bench.plain).drop(DAY), day_of(0))
     for number in range(1, WARM + 1):
         links = bench.load(lake, keys, [number], links)
         bench.merge(bench.plain, table, keys, number)
+    one_pass(bench, keys, bench.folder / "lake_start", bench.load(bench.folder / "lake_start", keys, [0], []), 3)
 
 
 def against_textbook(bench: Bench, keys: int) -> tuple[Cost, Cost, Cost, Path, list[Link]]:

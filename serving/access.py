@@ -51,6 +51,8 @@ ROUTES: dict[str, Route] = {
     "performance_branches": Route(("mart_performance_branch_month",)),
     "income_products": Route(("mart_income_product_day",)),
     "movements": Route(("mart_customer_movement",)),
+    "merges": Route(("mart_customer_merge",)),
+    "reviews": Route(("mart_customer_review",)),
     "charge_checks": Route(("mart_charge_check",)),
     "rate_checks": Route(("mart_rate_check",)),
     "reveal": Route(("mart_customer_profile",), "reveal"),

@@ -257,6 +257,18 @@ def movements(desk: Desk, caller: Asking, day: Day = None, limit: Limit = PAGE, 
     return Answer(desk.movements(caller, day, limit, page))
 
 
+@v1.get("/merges", response_model=shapes.MergeAnswer, responses=GONE, tags=["customers"])
+def merges(desk: Desk, caller: Asking, day: Day = None, limit: Limit = PAGE, page: Page = None) -> Answer:
+    """Customers that are part of another one on a day, because somebody decided so."""
+    return Answer(desk.merges(caller, day, limit, page))
+
+
+@v1.get("/reviews", response_model=shapes.ReviewAnswer, responses=GONE, tags=["customers"])
+def reviews(desk: Desk, caller: Asking, day: Day = None, limit: Limit = PAGE, page: Page = None) -> Answer:
+    """Pairs of customers somebody should look at: the same document, or a refused decision."""
+    return Answer(desk.reviews(caller, day, limit, page))
+
+
 @v1.post("/customers/{customer_id}/words", response_model=shapes.SaidAnswer, tags=["work"])
 def say(customer_id: CustomerId, body: shapes.Said, desk: Desk, caller: Asking) -> Answer:
     """Keep what the holder of his phone said about calls; it counts at once."""

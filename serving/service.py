@@ -519,6 +519,18 @@ class Service:
         """What moved among customers on a day: large transfers, opened, closed, lost, newly valid."""
         return self._at(caller, "movements", day, limit, page)
 
+    def merges(
+        self, caller: Caller, day: date | None = None, limit: int = PAGE, page: str | None = None
+    ) -> dict[str, Any]:
+        """Customers that are part of another one on a day, with the id they are found under."""
+        return self._at(caller, "merges", day, limit, page)
+
+    def reviews(
+        self, caller: Caller, day: date | None = None, limit: int = PAGE, page: str | None = None
+    ) -> dict[str, Any]:
+        """Pairs of customers somebody should look at on a day."""
+        return self._at(caller, "reviews", day, limit, page)
+
     def charge_checks(
         self, caller: Caller, day: date | None = None, limit: int = PAGE, page: str | None = None
     ) -> dict[str, Any]:

@@ -128,6 +128,8 @@ EmployeePerformance = row_model("mart_performance_employee_month", ENTRIES)
 BranchPerformance = row_model("mart_performance_branch_month", ENTRIES)
 ProductIncome = row_model("mart_income_product_day", ENTRIES)
 Movement = row_model("mart_customer_movement", ENTRIES)
+Merge = row_model("mart_customer_merge", ENTRIES)
+Review = row_model("mart_customer_review", ENTRIES)
 ChargeCheck = row_model("mart_charge_check", ENTRIES)
 RateCheck = row_model("mart_rate_check", ENTRIES)
 
@@ -263,6 +265,14 @@ class ProductIncomeAnswer(Paged):
 
 class MovementAnswer(Paged):
     data: list[Movement]
+
+
+class MergeAnswer(Paged):
+    data: list[Merge]
+
+
+class ReviewAnswer(Paged):
+    data: list[Review]
 
 
 class ChargeCheckAnswer(Paged):

@@ -694,6 +694,22 @@ class SubscriptionQuotaRemoved(NamedTuple):
     security_code: str
 
 
+class CustomerLinkSet(NamedTuple):
+    """Somebody decided that two clients are one customer, absolute. Key: (business_line, client_number)."""
+
+    business_line: str
+    client_number: str
+    main_business_line: str
+    main_client_number: str
+    link_reason: str
+    decided_date: dt.date
+
+
+class CustomerLinkRemoved(NamedTuple):
+    business_line: str
+    client_number: str
+
+
 # ---------------------------------------------------------------- call platform
 
 
@@ -837,6 +853,8 @@ EVENT_ORDER: tuple[type, ...] = (
     AllotmentRemoved,
     SubscriptionQuotaSet,
     SubscriptionQuotaRemoved,
+    CustomerLinkSet,
+    CustomerLinkRemoved,
     ConsentSet,
     ConsentRemoved,
     CallMade,

@@ -73,6 +73,7 @@ CODES: dict[str, dict[str, str]] = {
     "call_direction": {"out": "1", "in": "2"},
     "call_result": {"reached": "1", "no_answer": "2", "refused": "3"},
     "complaint_status": {"open": "0", "settled": "1"},
+    "link_reason": {"document_renewed": "1", "document_corrected": "2", "other": "9"},
     "aml_grade": {"low": "1", "medium": "2", "high": "3"},
     "permission_kind": {
         "chinext": "1",
@@ -583,6 +584,14 @@ _SPECIFICATIONS: dict[str, tuple[str, str, str, str, str]] = {
         "subscription_quotas_{date}.txt",
         "account_id exchange_code:exchange security_code quota_quantity:quantity issue_price:price subscription_date:date",
         "quota_quantity",
+    ),
+    "operations__customer_links": (
+        "delimited",
+        _STATE_FEED,
+        "customer_links_{date}.txt",
+        "business_line:business_line client_number main_business_line:business_line main_client_number link_reason:link_reason "
+        "decided_date:date",
+        "",
     ),
     "call_platform__consents": (
         "delimited",

@@ -11,6 +11,7 @@ from simulator import (
     activity_contact,
     activity_credit,
     activity_fund,
+    activity_links,
     activity_normal,
     activity_opening,
     activity_option,
@@ -95,6 +96,7 @@ def _open(day: Day, cast: Cast, ordinary: int) -> None:
     activity_contact.open_contacts(day)
     activity_opening.open_applications(day)
     activity_standing.open_standing(day)
+    activity_links.open_links(day)
     _close(day)
 
 
@@ -125,6 +127,7 @@ def _live(day: Day, cast: Cast, customers: int) -> None:
     activity_option.trade_options(day)
     activity_contact.keep_contacts(day)
     activity_standing.keep_standing(day)
+    activity_links.keep_links(day)
     _close(day)
 
 

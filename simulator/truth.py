@@ -6,9 +6,12 @@ The opening baseline counts in averages and as the first relation slice; no row 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from functools import reduce
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from simulator.events import EventLog
 from simulator.truth_accruals import RunningAccruals
@@ -35,6 +38,7 @@ from simulator.truth_files import TruthFiles
 from simulator.truth_flows import CLIENT_CLASSES, cash_flow_rows, client_flows_by_account
 from simulator.truth_income import RunningAdviceFees, incomes_by_account, sum_agreements
 from simulator.truth_market import Market, read_market
+from simulator.truth_merges import MergeBook, Merges, merge_rows, review_rows
 from simulator.truth_money import CENT, ZERO
 from simulator.truth_movements import RunningMovements
 from simulator.truth_performance import PerformanceMonths, Served, customer_rows
@@ -54,18 +58,35 @@ NOBODY_HAS_A_PENSION = False
 def write(event_log: EventLog, folder: Path) -> None:
     """Write one CSV file for each name in `truth_files.FILES` into `folder`, replacing what is there."""
     with localcontext(DECIMAL_CONTEXT), TruthFiles(folder) as files:
-        if event_log.dates:
-            _TruthRun(event_log, files).write_all()
+        book = MergeBook()
+        merges = {business_date: book.day(event_log, business_date) for business_date in event_log.dates}
+        for _, days in groupby(event_log.dates, lambda business_date: merges[business_date].into):
+            _TruthRun(event_log, _FilesOfDays(files), {day: merges[day] for day in days}).write_all()
+
+
+class _FilesOfDays:
+    """Truth files that take rows only while `is_open`."""
+
+    def __init__(self, files: TruthFiles) -> None:
+        self._files, self.is_open = files, False
+
+    def add(self, name: str, rows: Iterable[Iterable[Any]]) -> None:
+        # What makes the rows may keep something of the day, whether they are taken or not.
+        taken = list(rows)
+        if self.is_open:
+            self._files.add(name, taken)
 
 
 class _TruthRun:
-    """One pass over the days; state, links and averages run along."""
+    """One pass over all days up to the last of `merges`, with the customers merged as they are on those days, whose rows alone are written;
+    state, links and averages run along."""
 
-    def __init__(self, event_log: EventLog, files: TruthFiles) -> None:
+    def __init__(self, event_log: EventLog, files: _FilesOfDays, merges: dict[dt.date, Merges]) -> None:
         self._log = event_log
         self._files = files
+        self._merges = merges
         self._state = BrokerState()
-        self._registry = CustomerRegistry()
+        self._registry = CustomerRegistry(merges[min(merges)].into)
         self._averages = RunningAverages(event_log.dates)
         self._turnover = RunningTurnover()
         self._profits = RunningProfits()
@@ -84,12 +105,20 @@ class _TruthRun:
     def write_all(self) -> None:
         previous_date = None
         for business_date in self._log.dates:
+            if business_date > max(self._merges):
+                break
+            self._files.is_open = business_date in self._merges
             self._do_day(business_date, previous_date)
             previous_date = business_date
-        self._files.add("commission_employee_month", self._months.employee_rows())
-        self._files.add("commission_branch_month", self._months.branch_rows())
-        self._files.add("performance_employee_month", self._performance.month_rows())
-        self._files.add("performance_branch_month", self._performance.unit_rows())
+        last_days = {f"{business_date:%Y-%m}": business_date for business_date in self._log.dates}
+        ended = {month for month, last_day in last_days.items() if last_day in self._merges}
+        for name, rows in (
+            ("commission_employee_month", self._months.employee_rows()),
+            ("commission_branch_month", self._months.branch_rows()),
+            ("performance_employee_month", self._performance.month_rows()),
+            ("performance_branch_month", self._performance.unit_rows()),
+        ):
+            self._files.add(name, [row for row in rows if row[0] in ended])
 
     def _do_day(self, business_date: dt.date, previous_date: dt.date | None) -> None:
         state = self._state
@@ -129,6 +158,9 @@ class _TruthRun:
         movements = self._movements.rows_of_day(business_date, customers, standings, flows)
         self._files.add("customer_movements", movements)
         if previous_date:
+            if merges := self._merges.get(business_date):
+                self._files.add("customer_merges", merge_rows(business_date, merges))
+                self._files.add("customer_reviews", review_rows(business_date, state, customers, merges))
             self._months.add_day(business_date, state, fees, ratios)
             self._write_commission(business_date, customers, fees)
             self._files.add("income_customer_day", customer_rows(incomes, business_date, customers))

@@ -57,11 +57,20 @@ class CustomersOfDay(NamedTuple):
 
 
 class CustomerRegistry:
-    """Customer ids. Links only grow and a later member never precedes an earlier one, so an id never changes."""
+    """Customer ids. Documents only add members and a later one never precedes an earlier one, so an id never changes.
 
-    def __init__(self) -> None:
+    merged: customer → the one it is merged into, all run long; what people decide from day to day is turned into this by `truth_merges`.
+    """
+
+    def __init__(self, merged: dict[str, str] | None = None) -> None:
         self._members: dict[MemberKey, Member] = {}
         self._customer_of_identity: dict[tuple[str, str], str] = {}
+        self._merged = merged or {}
+
+    def own_customer(self, key: MemberKey) -> Member | None:
+        """The member whose customer this client is by its document, whatever was decided; None for a client never seen."""
+        member = self._members.get(key)
+        return self._members[_member_key(member.customer_id)] if member else None
 
     def link_day(self, state: BrokerState, business_date: dt.date) -> CustomersOfDay:
         """Take in the members first seen today and say who is delivered. Once a day, in order of date."""
@@ -73,18 +82,26 @@ class CustomerRegistry:
 
         members_of_customer: dict[str, list[Member]] = defaultdict(list)
         for key in delivered:
-            members_of_customer[self._members[key].customer_id].append(self._members[key])
+            members_of_customer[self._customer_of(key)].append(self._members[key])
         customer_of_account = {
-            (account.line, account.account_id): self._members[key].customer_id
+            (account.line, account.account_id): self._customer_of(key)
             for key in delivered
             for account in accounts_of_member.get(key, ())
         }
         profiles = {
-            customer_id: _profile(state, business_date, sorted(members), accounts_of_member)
+            customer_id: _profile(state, business_date, self._in_order(members), accounts_of_member)
             for customer_id, members in members_of_customer.items()
         }
-        customer_of_member = {key: self._members[key].customer_id for key in delivered}
+        customer_of_member = {key: self._customer_of(key) for key in delivered}
         return CustomersOfDay(profiles, customer_of_account, customer_of_member)
+
+    def _customer_of(self, key: MemberKey) -> str:
+        own = self._members[key].customer_id
+        return self._merged.get(own, own)
+
+    def _in_order(self, members: list[Member]) -> list[Member]:
+        """The earliest first; of merged customers all members of the earliest first."""
+        return sorted(members, key=lambda member: (self._members[_member_key(member.customer_id)].order, member.order))
 
     def _register(
         self,
@@ -106,6 +123,12 @@ class CustomerRegistry:
                 identity = (client.identity_kind, client.identity_number)
                 customer_id = self._customer_of_identity.setdefault(identity, own_id)
             self._members[system, client_number] = Member(order, customer_id)
+
+
+def _member_key(customer_id: str) -> MemberKey:
+    """The member a customer has its id from."""
+    system, _, client_number = customer_id.partition("-")
+    return system, client_number
 
 
 def _open_date(state: BrokerState, key: MemberKey, accounts_of_member: dict[MemberKey, list[Account]]) -> dt.date:

@@ -14,6 +14,7 @@ AccountKey = tuple[str, str]
 """(business line, account id)"""
 
 LINE_OF_ADVISED_ACCOUNT = {"advice": "normal", "fund_advice": "fund"}
+SYSTEM_OF_LINE = {"normal": "NOR", "credit": "CRD", "option": "OPT", "fund": "FND"}
 
 
 class BrokerState:

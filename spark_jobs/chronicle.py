@@ -142,7 +142,8 @@ def _write_slices(
     store: Store, contract: Contract, slices: DataFrame, built: Collection[date], gone: Collection[date], run: int
 ) -> dict[date, str]:
     """Write the slices of the days `built` and none for those `gone`. Returns the fingerprints of the former."""
-    few = slices.coalesce(2)
+    # What is read day by day is written day by day, too: no task has more days open than it must.
+    few = slices.coalesce(2 * max(1, len(built)))
     observed, found = few, None
     if 0 < len(built) <= OBSERVED_DAYS:
         observed, found = history.observed_fingerprints(few, built)

@@ -254,8 +254,9 @@ def _found_on_edge(before: DataFrame, after: DataFrame, key: Sequence[str], star
 
 def _found_in(narrow: DataFrame, key: Sequence[str], calendar: Sequence[date]) -> DataFrame:
     bits = F.create_map(*(item for place, day in enumerate(calendar) for item in (F.lit(day), _bit(place))))
-    stood = narrow.where(F.col(DAY).isin(list(calendar))).groupBy(*key, HASH)
-    states = stood.agg(F.bit_or(bits[F.col(DAY)]).alias("_stood"))
+    # Brought together by key once, for the states and for what is known of each key.
+    rows = narrow.where(F.col(DAY).isin(list(calendar))).repartition(*key)
+    states = rows.groupBy(*key, HASH).agg(F.bit_or(bits[F.col(DAY)]).alias("_stood"))
     after = F.shiftleft("_stood", 1)
     # The first day of the calendar is what the others are compared with: nothing opens on it.
     opens = F.col("_stood").bitwiseAND(F.bitwise_not(after)).bitwiseAND(F.lit(~1))

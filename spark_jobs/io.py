@@ -7,7 +7,7 @@ commit whose metadata says which run wrote it from which inputs, so the log itse
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -94,17 +94,19 @@ class Lake:
         rows = history.select("version", "userMetadata").where(F.col("userMetadata").isNotNull()).collect()
         return [(row.version, json.loads(row.userMetadata)) for row in sorted(rows, key=lambda row: -row.version)]
 
-    def register(self, layer: str, names: Iterable[str], database: str | None = None) -> None:
+    def register(self, layer: str, names: Iterable[str], queries: Mapping[str, str] | None = None) -> None:
         """Make tables known to the in-memory catalogue: dbt takes an unregistered table for a foreign one and drops it.
 
-        The database has no place in the lake, so that dropping it can never delete data; a table known from another lake is
-        forgotten first.
+        queries: table → what is shown under its name instead. The database has no place in the lake, so that dropping it, and what was
+        known of another lake with it, can never delete data.
         """
-        database = database or layer
-        self.spark.sql(f"create database if not exists {database}")
+        self.spark.sql(f"drop database if exists {layer} cascade")
+        self.spark.sql(f"create database {layer}")
         for name in names:
-            self.spark.sql(f"drop table if exists {database}.{name}")
             if not self.exists(layer, name):
                 # Creating it here would leave an empty table in the lake; whoever reads it is told that it is not there.
                 continue
-            self.spark.sql(f"create table {database}.{name} using delta location '{self.path(layer, name)}'")
+            if queries and name in queries:
+                self.spark.sql(f"create view {layer}.{name} as {queries[name]}")
+            else:
+                self.spark.sql(f"create table {layer}.{name} using delta location '{self.path(layer, name)}'")

@@ -44,13 +44,15 @@ _TUNING = {
     "spark.sql.adaptive.enabled": "true",
     # Sides of a join that fit into memory are not sorted; what is larger still is.
     "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64m",
-    # Rows of few days are written as they come, without sorting them by day first.
-    "spark.sql.maxConcurrentOutputFileWriters": "4",
+    # Rows of a range of days are written as they come, without sorting them by day first; what the open files may hold is bounded.
+    "spark.sql.maxConcurrentOutputFileWriters": "64",
+    "spark.hadoop.parquet.memory.pool.ratio": "0.25",
     # How many tasks a step has follows from its bytes, not from the cores: every task is sent the whole plan.
     "spark.sql.files.minPartitionNum": "1",
     "spark.sql.files.maxPartitionBytes": "16m",
     "spark.sql.files.openCostInBytes": "262144",
     "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+    "spark.sql.adaptive.coalescePartitions.initialPartitionNum": "16",
     # Every feed has code of its own, and the days and loads of a session have the same: what was compiled is kept.
     "spark.sql.codegen.cache.maxEntries": "2000",
     # Nobody looks at the finished queries of a session without a page, and their plans are large.

@@ -108,7 +108,7 @@ def _scenario(number: int, folder: Path) -> Scenario:
 
 def _known_as(scenario: Scenario, name: str, value: str) -> str:
     """What a short name stands for in a row."""
-    if name == "customer_id" and value:
+    if name.endswith("customer_id") and value:
         return scenario.customer(value)
     return scenario.account(value) if name == "account_id" else value
 
@@ -328,7 +328,7 @@ class _Day:
                 told.setdefault("business_line", line)
             if "securities_account_id" in event_class._fields:
                 told.setdefault("securities_account_id", scenario.holder(person, told["exchange_code"], line))
-        for name in ("client_number", "manager_client_number"):
+        for name in ("client_number", "manager_client_number", "main_client_number"):
             if told.get(name) and len(told[name]) == 1:
                 told[name] = scenario.client(told[name])
         return told

@@ -83,6 +83,16 @@ CLAIMS = {
             "select business_date, customer_id, movement_kind, movement_amount, branch_id, main_staff_employee_id from mart_customer_movement",
         ),
         Claim(
+            "customer_merges",
+            ("business_date", "alias_customer_id"),
+            "select as_of_date as business_date, customer_id, alias_customer_id, decided_date from mart_customer_merge",
+        ),
+        Claim(
+            "customer_reviews",
+            ("business_date", "customer_id", "other_customer_id", "review_reason"),
+            "select as_of_date as business_date, customer_id, other_customer_id, review_reason from mart_customer_review",
+        ),
+        Claim(
             "outbound_calls",
             ("business_date", "customer_id", "list_name"),
             "select as_of_date as business_date, customer_id, list_name, reason_code, purpose, priority, is_call, call_date, due_time, "
@@ -285,18 +295,23 @@ def differences(truth: dict[tuple, dict], answer: dict[tuple, dict]) -> Iterator
 
 
 def differences_from_truth(
-    settings: Settings, file: str, connection: duckdb.DuckDBPyConnection
+    settings: Settings, file: str, connection: duckdb.DuckDBPyConnection, since: str = ""
 ) -> Iterator[Difference]:
-    """Differences between the truth of a broker and what the claim `file` gives on `connection`."""
+    """Differences between the truth of a broker and what the claim `file` gives on `connection`. since: the first day, or month, that counts."""
     claim = CLAIMS[file]
-    truth = read_truth(settings.home / "truth", claim)
+    truth, answer = (
+        {key: row for key, row in rows.items() if key[0] >= since[: len(key[0])]}
+        for rows in (read_truth(settings.home / "truth", claim), read_answer(connection, settings.lake, claim))
+    )
     assert truth, f"an empty truth proves nothing: {file}"
-    return differences(truth, read_answer(connection, settings.lake, claim))
+    return differences(truth, answer)
 
 
-def first_differences(settings: Settings, file: str, connection: duckdb.DuckDBPyConnection) -> list[str]:
+def first_differences(
+    settings: Settings, file: str, connection: duckdb.DuckDBPyConnection, since: str = ""
+) -> list[str]:
     """The first of them, as sentences."""
-    found = differences_from_truth(settings, file, connection)
+    found = differences_from_truth(settings, file, connection, since)
     return [difference.sentence for difference in itertools.islice(found, SHOWN)]
 
 

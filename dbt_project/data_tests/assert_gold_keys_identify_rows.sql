@@ -3,6 +3,8 @@
 {% set tables = [
     'calendar',
     'customers',
+    'customer_merges',
+    'customer_reviews',
     'accounts',
     'quarantined_customers',
     'holdings',

@@ -16,6 +16,7 @@ from spark_jobs.gold import (
     charges,
     contacts,
     customers,
+    merges,
     offers,
     repurchases,
     standing,
@@ -55,6 +56,9 @@ def build_gold(
         "fund": silver("fund_counter__accounts"),
     }
     accounts = customers.build_accounts(account_frames, present).persist()
+    everybody = customers.build_customers(present).persist()
+    links = merges.build_links(silver("operations__customer_links"), members, everybody)
+    merged = merges.build_customer_merges(links, everybody)
     spark = members.sparkSession
     rates = build_rates(
         silver("reference__exchange_rates"), spark.createDataFrame([(day,) for day in days], "business_date date")
@@ -91,7 +95,9 @@ def build_gold(
     ]
     account_assets = assets.build_account_assets(accounts, parts).persist()
     return {
-        "customers": customers.build_customers(present),
+        "customers": everybody,
+        "customer_merges": merged,
+        "customer_reviews": merges.build_customer_reviews(links, merged, present),
         "accounts": accounts,
         "quarantined_customers": customers.build_quarantined_customers(held, present, accounts),
         "holdings": assets.build_holdings(everything, accounts),

@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from spark_jobs.gold.tables import conform
-from spark_jobs.silver.members import ORDER
+from spark_jobs.silver.members import ORDER, SYSTEMS
 
 
 def build_members_present(sightings: DataFrame, members: DataFrame) -> DataFrame:
@@ -75,7 +75,6 @@ def build_customers(present: DataFrame) -> DataFrame:
 
 def build_accounts(frames: dict[str, DataFrame], present: DataFrame) -> DataFrame:
     """Accounts of all counters. `frames`: business line → account slices. customer_id is null when the client was not delivered."""
-    systems = {"normal": "NOR", "credit": "CRD", "option": "OPT", "fund": "FND"}
     every = None
     for line, frame in frames.items():
         role = F.col("account_role") if "account_role" in frame.columns else F.lit("main")
@@ -83,7 +82,7 @@ def build_accounts(frames: dict[str, DataFrame], present: DataFrame) -> DataFram
             F.lit(line).alias("business_line"),
             "account_id",
             "business_date",
-            F.lit(systems[line]).alias("system_code"),
+            F.lit(SYSTEMS[line]).alias("system_code"),
             "client_number",
             role.alias("account_role"),
             "branch_id",

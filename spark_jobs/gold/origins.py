@@ -18,6 +18,8 @@ _ASSETS = (*_BALANCES, *_POSITIONS, "credit_counter__contracts", "repurchase_cou
 FEEDS: dict[str, tuple[str, ...]] = {
     "calendar": (),
     "customers": ("normal_counter__clients", *_ACCOUNTS),
+    "customer_merges": ("operations__customer_links",),
+    "customer_reviews": ("operations__customer_links", "normal_counter__clients", *_ACCOUNTS),
     "accounts": ("normal_counter__cash_accounts", *_ACCOUNTS),
     "quarantined_customers": (),
     "holdings": _POSITIONS,

@@ -42,6 +42,11 @@ class GoldTable:
         return tuple(part.split()[0] for part in re.sub(r"\([^)]*\)", "", self.columns).split(","))
 
     @property
+    def figures(self) -> tuple[str, ...]:
+        """The columns that are no part of the key."""
+        return tuple(name for name in self.names if name not in self.key)
+
+    @property
     def schema(self) -> T.StructType:
         return T.StructType.fromDDL(self.columns)
 
@@ -65,6 +70,18 @@ TABLES: dict[str, GoldTable] = {
             "mobile_phone_token string, mobile_phone_masked string, risk_level string, risk_test_expiry_date date, "
             "identity_expiry_date date, manager_customer_id string, customer_status string, open_date date, member_count int, "
             "has_pension_account boolean",
+        ),
+        GoldTable(
+            "customer_merges",
+            "customer merged with others and business date",
+            ("customer_id", "business_date"),
+            "customer_id string, business_date date, merged_customer_id string, merge_rank int, decided_date date",
+        ),
+        GoldTable(
+            "customer_reviews",
+            "two customers, why they are to be looked at, and business date",
+            ("customer_id", "other_customer_id", "review_reason", "business_date"),
+            "customer_id string, other_customer_id string, business_date date, review_reason string",
         ),
         GoldTable(
             "accounts",

@@ -17,6 +17,7 @@ from spark_jobs.config import Settings
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.ingest.bronze import APPLICANTS
 from spark_jobs.ingest.vault import Keys, Vault, source_subject
+from spark_jobs.jobs.own_customers import own_customers
 from spark_jobs.jobs.status import local_lake
 from spark_jobs.publish.duckdb_store import connect_delta
 
@@ -31,7 +32,7 @@ class Erased:
 
 
 def erasable(settings: Settings, customer_id: str, on: date) -> list[str]:
-    """The source subjects of a customer, in order, whose keys may be destroyed on that day.
+    """The source subjects of a customer, and of all that are merged with it, in order, whose keys may be destroyed on that day.
 
     The law keeps records for `erase_retention_years` from the end of the relation: that is the last day on which an account was
     open or, without any, on which the client was delivered. Raises ConfigurationError C360-195 for a customer nobody knows, C360-196 while
@@ -39,9 +40,11 @@ def erasable(settings: Settings, customer_id: str, on: date) -> list[str]:
     """
     root = local_lake(settings)
     with connect_delta() as connection:
+        own = own_customers(connection, root, customer_id, None)
         members = connection.execute(
-            f"select distinct system_code, client_number from delta_scan('{root}/silver/customer_members') where customer_id = ? order by all",
-            [customer_id],
+            f"select distinct system_code, client_number from delta_scan('{root}/silver/customer_members') "
+            "where list_contains(?, customer_id) order by all",
+            [own],
         ).fetchall()
         if not members:
             raise ConfigurationError(
@@ -49,8 +52,8 @@ def erasable(settings: Settings, customer_id: str, on: date) -> list[str]:
                 "no customer of that id was ever linked",
                 next_step="ask mart_customer_profile for customer ids",
             )
-        ended = _end_of_relation(connection, root, customer_id)
-        applications = _applications(connection, root, customer_id)
+        ended = _end_of_relation(connection, root, own)
+        applications = _applications(connection, root, own)
     if ended is None:
         raise ConfigurationError(
             "C360-196", "the customer still has an open account or is still delivered", kept="everything",
@@ -81,31 +84,32 @@ def erase(
     return Erased(customer_id, len(subjects), destroyed)
 
 
-def _applications(connection: duckdb.DuckDBPyConnection, root: str, customer_id: str) -> list[tuple[str, str]]:
+def _applications(connection: duckdb.DuckDBPyConnection, root: str, own: list[str]) -> list[tuple[str, str]]:
     """The applications of all phones with which the customer ever opened an account: what he gave for them is his, too."""
     if not Path(root, "gold", "applications").is_dir():
         # Nothing has been loaded since there are applications.
         return []
     found = connection.execute(
         f"with applications as (select * from delta_scan('{root}/gold/applications')) "
-        "select distinct application_id from applications where prospect_id in (select prospect_id from applications where customer_id = ?) "
+        "select distinct application_id from applications where prospect_id in (select prospect_id from applications where list_contains(?, customer_id)) "
         "order by all",
-        [customer_id],
+        [own],
     ).fetchall()
     return [(APPLICANTS, application_id) for (application_id,) in found]
 
 
-def _end_of_relation(connection: duckdb.DuckDBPyConnection, root: str, customer_id: str) -> date | None:
+def _end_of_relation(connection: duckdb.DuckDBPyConnection, root: str, own: list[str]) -> date | None:
     """None while it goes on."""
     (newest,) = connection.execute(f"select max(business_date) from delta_scan('{root}/gold/accounts')").fetchone()
     accounts = connection.execute(
         "select max(business_date) as last_seen, arg_max(coalesce(cast(close_date as varchar), ''), business_date) as closed "
-        f"from delta_scan('{root}/gold/accounts') where customer_id = ? group by business_line, account_id",
-        [customer_id],
+        f"from delta_scan('{root}/gold/accounts') where list_contains(?, customer_id) group by business_line, account_id",
+        [own],
     ).fetchall()
     if not accounts:
         (last_seen,) = connection.execute(
-            f"select max(business_date) from delta_scan('{root}/gold/customers') where customer_id = ?", [customer_id]
+            f"select max(business_date) from delta_scan('{root}/gold/customers') where list_contains(?, customer_id)",
+            [own],
         ).fetchone()
         accounts = [(last_seen, "")]
     if any(last_seen == newest and not closed for last_seen, closed in accounts):

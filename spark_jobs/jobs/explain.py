@@ -22,6 +22,7 @@ from spark_jobs.gold.origins import BY_PHONE, FEEDS
 from spark_jobs.gold.tables import TABLES
 from spark_jobs.ingest.bronze import CUSTOMER_LINES
 from spark_jobs.jobs.ask import plain_rows
+from spark_jobs.jobs.own_customers import own_customers
 from spark_jobs.jobs.status import local_lake
 from spark_jobs.publish.dictionary import read_dictionary
 from spark_jobs.publish.duckdb_store import connect_published, in_force
@@ -34,9 +35,10 @@ NOTEBOOKS = PROJECT / "notebooks"
 
 @dataclass(frozen=True)
 class Customer:
-    """Under which numbers the counters know a customer on a day."""
+    """Under which numbers the counters know a customer on a day. own_ids: the customers that are merged into it, itself among them."""
 
     customer_id: str
+    own_ids: tuple[str, ...]
     business_date: date
     clients: tuple[tuple[str, str], ...]
     accounts: tuple[tuple[str, str], ...]
@@ -124,18 +126,19 @@ def _profile(connection: duckdb.DuckDBPyConnection, customer_id: str, day: date)
 
 def _customer(connection: duckdb.DuckDBPyConnection, root: str, profile: dict[str, Any]) -> Customer:
     day = date.fromisoformat(profile["as_of_date"])
+    own = own_customers(connection, root, profile["customer_id"], day)
     members = connection.execute(
         f"select system_code, client_number from delta_scan('{root}/silver/customer_members') "
-        "where customer_id = ? and business_date <= ? order by all",
-        [profile["customer_id"], day],
+        "where list_contains(?, customer_id) and business_date <= ? order by all",
+        [own, day],
     ).fetchall()
     accounts = connection.execute(
         f"select business_line, account_id from delta_scan('{root}/gold/accounts') "
-        "where customer_id = ? and business_date = ? order by all",
-        [profile["customer_id"], day],
+        "where list_contains(?, customer_id) and business_date = ? order by all",
+        [own, day],
     ).fetchall()
     return Customer(
-        profile["customer_id"], day, tuple(members), tuple(accounts), profile["mobile_phone_token"], profile["branch_id"],
+        profile["customer_id"], tuple(own), day, tuple(members), tuple(accounts), profile["mobile_phone_token"], profile["branch_id"],
         profile["main_staff_employee_id"],
     )  # fmt: skip
 
@@ -147,7 +150,7 @@ def _whose(names: Iterable[str], customer: Customer, line: str) -> tuple[str, li
     """
     names = set(names)
     if "customer_id" in names:
-        return "customer_id = ?", [customer.customer_id]
+        return "list_contains(?, customer_id)", [list(customer.own_ids)]
     if "account_id" in names:
         if "business_line" in names:
             pairs = [f"{of}|{account}" for of, account in customer.accounts]

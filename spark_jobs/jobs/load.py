@@ -19,6 +19,7 @@ from spark_jobs.errors import DeliveryError, GateError
 from spark_jobs.gold.build import build_gold, sightings
 from spark_jobs.gold.calendar import build_calendar
 from spark_jobs.gold.freshness import build_freshness
+from spark_jobs.gold.merges import days_merged_alike
 from spark_jobs.ingest.deliveries import look_at_all
 from spark_jobs.ingest.feed import FeedRange, decide, plan_feed, read_and_judge, settle, silver_schema
 from spark_jobs.ingest.numbers import NumberMaps
@@ -88,9 +89,9 @@ def load(
     outcome.unreconciled = holds(run, unpublished)
     if outcome.unreconciled:
         unpublished = [day for day in unpublished if day < outcome.unreconciled[0].business_date]
-    if unpublished:
-        outcome.revision = _publish(run, unpublished, bonus, PostgresStore.of(environment))
-        outcome.published = unpublished
+    for alike in days_merged_alike(run.lake, unpublished) if unpublished else ():
+        outcome.revision = _publish(run, alike, bonus, PostgresStore.of(environment))
+        outcome.published += alike
     return outcome
 
 

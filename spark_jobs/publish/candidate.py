@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from spark_jobs.config import Settings
 from spark_jobs.context import Run
 from spark_jobs.errors import GateError
-from spark_jobs.gold.tables import TABLES
+from spark_jobs.gold.merges import register_gold
 from spark_jobs.publish.dictionary import DBT_PROJECT
 
 if TYPE_CHECKING:
@@ -55,12 +55,12 @@ def run_dbt(
 
 
 def build_candidate(run: Run, days: list[date]) -> dict[str, str]:
-    """Run and test every model for `days`. Returns the SQL of every table that was built.
+    """Run and test every model for `days`, on all of which the same customers are merged. Returns the SQL of every table that was built.
 
     Raises GateError C360-256 naming the models or tests that failed.
     """
     name = candidate_name(run)
-    run.lake.register("gold", TABLES)
+    register_gold(run.lake, max(days))
     run.spark.sql(f"create database if not exists {name} location '{run.lake.root}/candidate/{name}'")
     variables = {
         "candidate_schema": name,

@@ -42,6 +42,14 @@ MARTS: dict[str, Mart] = {
         Mart(
             "mart_customer_movement", "business_date", ("customer_id", "movement_kind", "business_date"), ("customer_id", "business_date"),
         ),
+        Mart(
+            "mart_customer_merge", "as_of_date", ("alias_customer_id", "as_of_date"), ("customer_id", "as_of_date"),
+            ("alias_customer_id", "customer_id"),
+        ),
+        Mart(
+            "mart_customer_review", "as_of_date", ("customer_id", "other_customer_id", "review_reason", "as_of_date"),
+            ("customer_id", "as_of_date"),
+        ),
         Mart("mart_outbound_call", "as_of_date", ("customer_id", "list_name", "as_of_date"), ("customer_id", "as_of_date")),
         Mart("mart_outbound_suppressed", "as_of_date", ("customer_id", "list_name", "as_of_date"), ("customer_id", "as_of_date")),
         Mart(

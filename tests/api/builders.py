@@ -175,6 +175,13 @@ def mart_rows(keys: Keys, shift: int = 0, day: date = DAY) -> dict[str, list[dic
             {"business_date": day, "customer_id": person.customer_id, "movement_kind": "large_in", "movement_amount": Decimal("300000.00"),
              "branch_id": BRANCHES[0], "region_name": "华东"}
         )  # fmt: skip
+        rows["mart_customer_merge"].append(
+            {"as_of_date": day, "customer_id": person.customer_id, "alias_customer_id": f"{person.customer_id}0", "decided_date": day}
+        )  # fmt: skip
+        rows["mart_customer_review"].append(
+            {"as_of_date": day, "customer_id": person.customer_id, "other_customer_id": f"{person.customer_id}1", "review_reason": "same_document",
+             "branch_id": person.branch}
+        )  # fmt: skip
         rows["mart_commission_customer_day"].append(
             {"business_date": day, "customer_id": person.customer_id, "business_line": "normal", "trade_count": 2,
              "turnover_amount": Decimal("10000.00"), "gross_commission_amount": Decimal("5.00"), "net_commission_amount": Decimal("3.10")}

@@ -23,15 +23,16 @@ MAY_ASK = {
     "status",
     "branch_manager": "lookup profile accounts holdings asset_history tags open_items prospects lists list_calls list_suppressed notes commission_customer "
     "income_customer accruals_customer income_products commission_employees commission_branches performance_employees performance_branches movements "
-    "charge_checks rate_checks export status",
-    "e_office": "lookup profile accounts holdings asset_history tags commission_customer commission_employees commission_branches charge_checks rate_checks status",
+    "merges reviews charge_checks rate_checks export status",
+    "e_office": "lookup profile accounts holdings asset_history tags commission_customer commission_employees commission_branches merges reviews "
+    "charge_checks rate_checks status",
     "performance": "commission_customer income_customer accruals_customer income_products commission_employees commission_branches performance_employees "
     "performance_branches charge_checks rate_checks export status",
     "risk_control": "lookup profile accounts holdings asset_history tags open_items prospects lists list_calls list_suppressed notes commission_customer "
-    "movements reveal export status",
+    "movements merges reviews reveal export status",
     "analyst": "profile accounts holdings asset_history tags open_items prospects lists list_suppressed commission_customer income_customer "
-    "accruals_customer income_products commission_employees commission_branches performance_employees performance_branches movements charge_checks "
-    "rate_checks export status",
+    "accruals_customer income_products commission_employees commission_branches performance_employees performance_branches movements merges reviews "
+    "charge_checks rate_checks export status",
     "auditor": "profile lists list_calls list_suppressed commission_employees commission_branches status",
 }  # fmt: skip
 CALLS: dict[str, tuple[str, str, Any]] = {
@@ -63,6 +64,8 @@ CALLS: dict[str, tuple[str, str, Any]] = {
     "performance_branches": ("get", "/v1/performance/branches", None),
     "income_products": ("get", "/v1/incomes/products", None),
     "movements": ("get", "/v1/movements", None),
+    "merges": ("get", "/v1/merges", None),
+    "reviews": ("get", "/v1/reviews", None),
     "charge_checks": ("get", "/v1/performance/charges", None),
     "rate_checks": ("get", "/v1/performance/rates", None),
     "status": ("get", "/v1/status", None),

@@ -7,6 +7,7 @@ columns share a variant.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import shutil
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from spark_jobs.config import Settings
-from spark_jobs.gold.tables import TABLES
+from spark_jobs.gold.merges import days_merged_alike, register_gold
 from spark_jobs.io import Lake
 from spark_jobs.publish.candidate import DBT_PROJECT, run_dbt
 from spark_jobs.publish.duckdb_store import open_published
@@ -426,7 +427,10 @@ def write_variants(folder: Path, groups: Groups) -> None:
 
 
 class Variants:
-    """Marts of every variant, computed over the gold tables of one loaded broker when they are asked for."""
+    """Marts of every variant, computed over the gold tables of one loaded broker when they are asked for.
+
+    One build knows one state of who is merged with whom, so the days are the last on which that is the same.
+    """
 
     def __init__(self, spark: SparkSession, settings: Settings, folder: Path, groups: Groups) -> None:
         self._spark, self._settings = spark, settings
@@ -435,23 +439,24 @@ class Variants:
         claims = {mutant.claim for mutant in self._variant_of}
         wanted = {f"{mart_of(mutant.claim)}__{suffix}" for mutant, suffix in self._variant_of.items()}
         wanted |= {f"{mart_of(claim)}__{UNCHANGED}" for claim in claims}
-        self._statements = self._compile(folder, wanted)
-        Lake(spark, settings.lake).register("gold", TABLES)
+        lake = Lake(spark, settings.lake)
+        with open_published(settings.published) as connection:
+            published = connection.execute("select distinct business_date from publication").fetchall()
+        days = days_merged_alike(lake, [day for (day,) in published])[-1]
+        self._since = min(days).isoformat()
+        self._statements = self._compile(folder, wanted, days)
+        register_gold(lake, max(days))
         spark.sql(f"drop database if exists {DATABASE} cascade")
         spark.sql(f"create database {DATABASE}")
         self._built: set[str] = set()
         self._differing: dict[tuple[str, str], set[str]] = {}
 
-    def _compile(self, folder: Path, models: set[str]) -> dict[str, str]:
-        """SQL of `models` and of the tables they are made of, for every published day, through one dbt compile."""
-        with open_published(self._settings.published) as connection:
-            first, last = connection.execute(
-                "select min(business_date), max(business_date) from publication"
-            ).fetchone()
+    def _compile(self, folder: Path, models: set[str], days: list[dt.date]) -> dict[str, str]:
+        """SQL of `models` and of the tables they are made of, for `days`, through one dbt compile."""
         variables = {
             "candidate_schema": DATABASE,
-            "first_date": first.isoformat(),
-            "last_date": last.isoformat(),
+            "first_date": min(days).isoformat(),
+            "last_date": max(days).isoformat(),
             "opening_date": min(day.name for day in self._settings.landing.iterdir()),
             "relation_lag_trading_days": self._settings.relation_lag_trading_days,
         }
@@ -483,7 +488,7 @@ class Variants:
         """The first differences from truth where nothing is changed."""
         with duckdb.connect() as connection:
             self._computed(claim, UNCHANGED, connection)
-            return first_differences(self._settings, claim, connection)
+            return first_differences(self._settings, claim, connection, self._since)
 
     def is_noticed(self, mutant: Mutant) -> bool:
         """Whether the mutant's column differs from truth."""
@@ -491,7 +496,7 @@ class Variants:
         if key not in self._differing:
             with duckdb.connect() as connection:
                 self._computed(*key, connection)
-                found = differences_from_truth(self._settings, mutant.claim, connection)
+                found = differences_from_truth(self._settings, mutant.claim, connection, self._since)
                 self._differing[key] = {difference.column for difference in found}
         return mutant.column in self._differing[key]
 

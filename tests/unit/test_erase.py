@@ -21,6 +21,15 @@ ACCOUNTS = [
     ("LEFT", "normal", "A2", NEWEST, date(2004, 2, 29)),
     ("LEFT", "credit", "A3", NEWEST, date(2001, 5, 5)),
     ("GONE", "normal", "A4", BEFORE, None),
+    ("ONE", "normal", "A6", NEWEST, date(2003, 1, 1)),
+    ("TWO", "normal", "A7", NEWEST, date(2005, 1, 1)),
+]
+# TWO is merged into ONE; the day before, it was merged into somebody else.
+MERGES = [
+    ("ONE", NEWEST, "ONE", 1, NEWEST),
+    ("TWO", NEWEST, "ONE", 2, NEWEST),
+    ("OPEN", BEFORE, "OPEN", 1, BEFORE),
+    ("TWO", BEFORE, "OPEN", 2, BEFORE),
 ]
 MEMBERS = [
     ("OPEN", "NOR", "1"),
@@ -28,6 +37,8 @@ MEMBERS = [
     ("LEFT", "CRD", "20"),
     ("GONE", "NOR", "4"),
     ("BARE", "NOR", "5"),
+    ("ONE", "NOR", "6"),
+    ("TWO", "NOR", "7"),
 ]
 # LEFT applied twice with the phone his account was opened with; the third applicant is nobody's customer.
 APPLICATIONS = [("AP1", "P1", None), ("AP2", "P1", "LEFT"), ("AP3", "P2", None)]
@@ -51,6 +62,7 @@ def lake(spark, tmp_path_factory) -> str:
     said = ("customer_id", "business_line", "account_id", "business_date", "close_date")
     rows = [tuple(dict(zip(said, account, strict=True)).get(name) for name in names) for account in ACCOUNTS]
     write(rows, TABLES["accounts"].columns, "gold/accounts")
+    write(MERGES, TABLES["customer_merges"].columns, "gold/customer_merges")
     customers = [
         tuple({"customer_id": "BARE", "business_date": NEWEST}.get(name) for name in TABLES["customers"].names)
     ]
@@ -95,11 +107,20 @@ def readable(home) -> list[str]:
 def test_every_client_number_and_application_is_erased_and_nobody_else(home):
     found = run(home, "LEFT", date(2024, 3, 1))
     assert (found.subjects, found.keys) == (4, 4)
-    assert readable(home) == ["NOR/1", "NOR/4", "NOR/5", "APP/AP3"]
+    assert readable(home) == ["NOR/1", "NOR/4", "NOR/5", "NOR/6", "NOR/7", "APP/AP3"]
     vault = Vault(home.vault, KEYS)
     assert vault.store(VALUES) == 0, "his files, delivered again, put nothing back"
     vault.close()
     assert run(home, "LEFT", date(2024, 3, 1)).keys == 0
+
+
+@pytest.mark.parametrize("customer", ["ONE", "TWO"])
+def test_all_that_are_merged_are_erased_once_the_last_of_them_may_be(home, customer):
+    with pytest.raises(ConfigurationError) as raised:
+        run(home, customer, date(2024, 1, 1))
+    assert raised.value.code == "C360-196", "TWO has left in 2005"
+    assert run(home, customer, date(2025, 1, 1)).keys == 2
+    assert set(readable(home)) & {"NOR/6", "NOR/7"} == set() and len(readable(home)) == 8
 
 
 @pytest.mark.parametrize(
