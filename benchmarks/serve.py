@@ -57,15 +57,15 @@ def build(home: Path, customers: int, revision: int) -> tuple[Path, list[str]]:
     phones = [f"139{place:08d}" for place in range(TOKENS)]
     file = folder / f"{revision:06d}.duckdb"
     with duckdb.connect(str(file)) as database:
-        sized = dict.fromkeys(("mart_customer_profile", "mart_customer_account"), customers)
+        sized = dict.fromkeys(("mart_customer_profile", "mart_customer_account", "mart_customer_phone"), customers)
         create_marts(database, sized, lambda entry: known.get(entry.column, "null"))
         database.execute("create table phones (customer_id varchar, phone_token varchar)")
         rows = [[_customer(place, customers), token(keys, "phone", "", phone)] for place, phone in enumerate(phones)]
         database.executemany("insert into phones values (?, ?)", rows)
-        database.execute(
-            "update mart_customer_profile as profile set mobile_phone_token = phones.phone_token from phones "
-            "where profile.customer_id = phones.customer_id"
-        )
+        for mart in ("mart_customer_profile", "mart_customer_phone"):
+            database.execute(
+                f"update {mart} as mart set mobile_phone_token = phones.phone_token from phones where mart.customer_id = phones.customer_id"
+            )
         database.execute("drop table phones")
         database.execute(f"create table publication as select date '{DAY}' as business_date, {revision} as revision")
     return file, phones

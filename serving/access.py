@@ -35,6 +35,7 @@ ROUTES: dict[str, Route] = {
     "holdings": Route(("mart_customer_holding",)),
     "asset_history": Route(("mart_customer_profile",)),
     "tags": Route(("mart_customer_tag",)),
+    "phones": Route(("mart_customer_phone",)),
     "open_items": Route(("mart_customer_profile",)),
     "prospects": Route(("mart_prospect",)),
     "lists": Route(("mart_outbound_call",)),

@@ -147,6 +147,12 @@ def tags(customer_id: CustomerId, desk: Desk, caller: Asking) -> Answer:
     return Answer(desk.tags(caller, customer_id))
 
 
+@v1.get("/customers/{customer_id}/phones", response_model=shapes.PhonesAnswer, tags=["customers"])
+def phones(customer_id: CustomerId, desk: Desk, caller: Asking) -> Answer:
+    """Every phone a counter has for him, masked, in the order in which one would try them."""
+    return Answer(desk.phones(caller, customer_id))
+
+
 @v1.get("/customers/{customer_id}/open-items", response_model=shapes.OpenItemsAnswer, tags=["customers"])
 def open_items(customer_id: CustomerId, desk: Desk, caller: Asking) -> Answer:
     """What is due: payments, expiries, margin, complaints."""

@@ -50,7 +50,7 @@ _ASSET_HISTORY = (
 
 # The key comes first everywhere: DuckDB looks into an index for the first condition only.
 _FIND = {
-    "phone": "select customer_id from mart_customer_profile where mobile_phone_token = $value and as_of_date = $as_of_date",
+    "phone": "select customer_id from mart_customer_phone where mobile_phone_token = $value and as_of_date = $as_of_date",
     "customer_number": (
         "select customer_id from mart_customer_profile where customer_id = $value and as_of_date = $as_of_date "
         "union select customer_id from mart_customer_account where client_number = $value and as_of_date = $as_of_date"
@@ -332,6 +332,9 @@ class Service:
 
     def tags(self, caller: Caller, customer_id: str) -> dict[str, Any]:
         return self._of_customer(caller, "tags", "mart_customer_tag", customer_id, "tag_name")
+
+    def phones(self, caller: Caller, customer_id: str) -> dict[str, Any]:
+        return self._of_customer(caller, "phones", "mart_customer_phone", customer_id, "phone_rank")
 
     def _of_customer(self, caller: Caller, route: str, mart: str, customer_id: str, order: str) -> dict[str, Any]:
         with self.asked(caller, route, customer_id=customer_id) as question:

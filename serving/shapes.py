@@ -117,6 +117,7 @@ Profile = row_model("mart_customer_profile", ENTRIES)
 Account = row_model("mart_customer_account", ENTRIES)
 Holding = row_model("mart_customer_holding", ENTRIES)
 Tag = row_model("mart_customer_tag", ENTRIES)
+Phone = row_model("mart_customer_phone", ENTRIES)
 Prospect = row_model("mart_prospect", ENTRIES)
 Suppressed = row_model("mart_outbound_suppressed", ENTRIES)
 CustomerCommission = row_model("mart_commission_customer_day", ENTRIES)
@@ -188,6 +189,10 @@ class AccountsAnswer(Answer):
 
 class HoldingsAnswer(Answer):
     data: list[Holding]
+
+
+class PhonesAnswer(Answer):
+    data: list[Phone]
 
 
 class TagsAnswer(Answer):

@@ -9,9 +9,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
+from simulator.activity_credit import DAYS_IN_YEAR
 from simulator.delivery import describe, write_manifest
 from simulator.faults import Delivery, Lines
 from simulator.layouts import CODES, layouts
@@ -22,6 +23,7 @@ JOURNAL, BALANCES, CASH_ACCOUNTS = (
     f"normal_counter__{name}" for name in ("cash_journal", "cash_balances", "cash_accounts")
 )
 TRADES, POSITIONS, MOVEMENTS = (f"normal_counter__{name}" for name in ("trades", "positions", "share_movements"))
+CONTRACTS = "credit_counter__contracts"
 SUMMARIES, CUSTODY, TRANSFERS = "credit_counter__asset_debt_summaries", "bank__custody_balances", "bank__transfers"
 FIGURES, CASES, CLIENTS = "clearing__control_figures", "operations__case_elements", "normal_counter__clients"
 DETAILS, DEPOSITORY = "clearing__settlement_details", "clearing__securities_balances"
@@ -54,6 +56,10 @@ class DayFiles:
             delivery = Delivery(self.folder / feed, layouts()[feed], stream(0, "break", feed))
             self.opened[feed] = Lines(delivery) if delivery.layout.format == "delimited" else FixedWidth(delivery)
         return self.opened[feed]
+
+    def day_before(self) -> DayFiles:
+        """The deliveries of the business date before, to be looked at only."""
+        return DayFiles(max(folder for folder in self.folder.parent.iterdir() if folder.name < self.folder.name))
 
     def save(self) -> None:
         for rows in self.opened.values():
@@ -225,6 +231,29 @@ def _ratio(files: DayFiles) -> tuple[str, Decimal]:
     lines = files.rows(SUMMARIES)
     row = [row for row in lines.rows if _value(lines, row, "maintenance_ratio")][-1]
     return _value(lines, row, "account_id"), _add(lines, row, "maintenance_ratio", "0.500000")
+
+
+def _interest_rate(files: DayFiles) -> tuple[str, Decimal]:
+    """A contract nobody touched since the day before says a higher rate than its interest was counted with."""
+    yesterday = files.day_before()
+    lines, before = files.rows(CONTRACTS), yesterday.rows(CONTRACTS)
+    known = {_value(before, row, "contract_id"): row for row in before.rows}
+    touched = ("outstanding_principal_amount", "outstanding_fee_amount")
+    contract, row = next(
+        (contract, row)
+        for row in lines.rows
+        if _neutral("contract_kind", _value(lines, row, "contract_kind")) == "financing"
+        and (contract := _value(lines, row, "contract_id")) in known
+        and all(_value(lines, row, name) == _value(before, known[contract], name) for name in touched)
+        and Decimal(_value(lines, row, touched[0])) > 0
+    )
+    accrued = Decimal(_value(lines, row, "unpaid_interest_amount")) - Decimal(
+        _value(before, known[contract], "unpaid_interest_amount")
+    )
+    _add(lines, row, "annual_rate", "0.05000000")
+    days = (files.date - yesterday.date).days
+    yearly = Decimal(_value(lines, row, touched[0])) * Decimal(_value(lines, row, "annual_rate"))
+    return contract, accrued - (yearly * days / DAYS_IN_YEAR).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 # ---------------------------------------------------------------- clearing
@@ -417,6 +446,7 @@ BREAKS: dict[str, Callable[[DayFiles], tuple[str, Decimal]]] = {
     "credit_net_stated": _net_stated,
     "credit_net_in_gold": _net_in_gold,
     "maintenance_ratio": _ratio,
+    "margin_interest_as_agreed": _interest_rate,
     "trades_against_clearing_quantity": _settled("settled_quantity", 0, "300"),
     "trades_against_clearing_amount": _settled("net_amount", -1, "1.11"),
     "positions_against_depository": _depository,

@@ -32,7 +32,7 @@ from simulator.truth_averages import RunningAverages
 from simulator.truth_behaviour import RunningProfits, RunningTurnover, asset_band
 from simulator.truth_charges import ChargeBook
 from simulator.truth_commission import CommissionMonths, Fees, fees_by_account, pay_ratios
-from simulator.truth_contact import ContactBook
+from simulator.truth_contact import ContactBook, phone_rows
 from simulator.truth_customers import CustomerRegistry, CustomersOfDay, Profile
 from simulator.truth_files import TruthFiles
 from simulator.truth_flows import CLIENT_CLASSES, cash_flow_rows, client_flows_by_account
@@ -158,6 +158,8 @@ class _TruthRun:
         movements = self._movements.rows_of_day(business_date, customers, standings, flows)
         self._files.add("customer_movements", movements)
         if previous_date:
+            phones = phone_rows(business_date, state, customers, self._registry.order_of)
+            self._files.add("customer_phones", phones)
             if merges := self._merges.get(business_date):
                 self._files.add("customer_merges", merge_rows(business_date, merges))
                 self._files.add("customer_reviews", review_rows(business_date, state, customers, merges))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from simulator import events
-from simulator.truth_customers import CustomersOfDay
+from simulator.truth_customers import CustomersOfDay, MemberKey
+from simulator.truth_state import BrokerState
 
 
 class Contact(NamedTuple):
@@ -72,6 +74,21 @@ class ContactBook:
                 complaints[customer_id],
             )
         return found
+
+
+def phone_rows(
+    business_date: dt.date, state: BrokerState, customers: CustomersOfDay, order_of: Callable[[MemberKey], tuple]
+) -> Iterator[tuple]:
+    """(date, customer, rank of a phone, how many client numbers have it), sorted: the profile's phone first, then that of the earliest."""
+    clients: dict[str, dict[str, list[MemberKey]]] = defaultdict(lambda: defaultdict(list))
+    for key, customer_id in customers.customer_of_member.items():
+        if phone := plain_phone(state.clients[key].mobile_phone):
+            clients[customer_id][phone].append(key)
+    for customer_id, phones in sorted(clients.items()):
+        first = plain_phone(customers.profiles[customer_id].mobile_phone)
+        ranked = sorted(phones, key=lambda phone: (phone != first, min(map(order_of, phones[phone]))))
+        for rank, phone in enumerate(ranked, start=1):
+            yield (business_date, customer_id, rank, len(phones[phone]))
 
 
 def plain_phone(phone: str | None) -> str | None:

@@ -67,6 +67,10 @@ class CustomerRegistry:
         self._customer_of_identity: dict[tuple[str, str], str] = {}
         self._merged = merged or {}
 
+    def order_of(self, key: MemberKey) -> tuple:
+        """What sorts the client numbers of a customer, those of the normal counter first."""
+        return (key[0] != "NOR", *self._members[key].order)
+
     def own_customer(self, key: MemberKey) -> Member | None:
         """The member whose customer this client is by its document, whatever was decided; None for a client never seen."""
         member = self._members.get(key)

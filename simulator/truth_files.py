@@ -345,6 +345,7 @@ FILES: dict[str, tuple[str, ...]] = {
         "guarantee_ratio",
         "guarantee_tier",
     ),
+    "customer_phones": ("business_date", "customer_id", "phone_rank", "client_count"),
     "customer_merges": ("business_date", "customer_id", "alias_customer_id", "decided_date"),
     "customer_reviews": ("business_date", "customer_id", "other_customer_id", "review_reason"),
     "cash_flows": ("business_date", "business_line", "account_id", "currency_code", "flow_class", "amount"),

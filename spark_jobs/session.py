@@ -47,6 +47,9 @@ _TUNING = {
     # Rows of a range of days are written as they come, without sorting them by day first; what the open files may hold is bounded.
     "spark.sql.maxConcurrentOutputFileWriters": "64",
     "spark.hadoop.parquet.memory.pool.ratio": "0.25",
+    # No value of these stands twice, so looking for repetitions finds none.
+    "spark.hadoop.parquet.enable.dictionary#_row_hash": "false",
+    "spark.hadoop.parquet.enable.dictionary#_source_row": "false",
     # How many tasks a step has follows from its bytes, not from the cores: every task is sent the whole plan.
     "spark.sql.files.minPartitionNum": "1",
     "spark.sql.files.maxPartitionBytes": "16m",
@@ -80,6 +83,8 @@ _LOCAL_FILES = {
     "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
     "spark.sql.streaming.checkpointFileManagerClass": "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager",
     "spark.hadoop.parquet.hadoop.vectored.io.enabled": "false",
+    # What is shuffled goes through the memory of this machine, not over a network.
+    "spark.shuffle.compress": "false",
 }
 
 # Code is compiled, and a plan made again from what its first steps met, where rows are many. For few rows both take longer than the rows.

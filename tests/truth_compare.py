@@ -83,6 +83,11 @@ CLAIMS = {
             "select business_date, customer_id, movement_kind, movement_amount, branch_id, main_staff_employee_id from mart_customer_movement",
         ),
         Claim(
+            "customer_phones",
+            ("business_date", "customer_id", "phone_rank"),
+            "select as_of_date as business_date, customer_id, phone_rank, client_count from mart_customer_phone",
+        ),
+        Claim(
             "customer_merges",
             ("business_date", "alias_customer_id"),
             "select as_of_date as business_date, customer_id, alias_customer_id, decided_date from mart_customer_merge",

@@ -5,6 +5,7 @@
     'customers',
     'customer_merges',
     'customer_reviews',
+    'member_phones',
     'accounts',
     'quarantined_customers',
     'holdings',

@@ -140,6 +140,9 @@ def _screen(service: Service, caller: Caller, reference: Reference, words: Words
         "who": _some(row, WHO),
         "contact": _some(row, CONTACT),
         "consent": _consent(row, today),
+        "other_phones": [
+            one["mobile_phone_masked"] for one in ask("phones", Service.phones) or [] if one["phone_rank"] > 1
+        ],
         "has_figures": has_figures,
         "check": reference.check if reference.is_checked() else None,
         "call": ask("list_calls", call_of),

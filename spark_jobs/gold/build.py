@@ -97,6 +97,7 @@ def build_gold(
     return {
         "customers": everybody,
         "customer_merges": merged,
+        "member_phones": customers.build_member_phones(present),
         "customer_reviews": merges.build_customer_reviews(links, merged, present),
         "accounts": accounts,
         "quarantined_customers": customers.build_quarantined_customers(held, present, accounts),

@@ -73,6 +73,12 @@ def build_customers(present: DataFrame) -> DataFrame:
     return conform(speaking.join(managers, on=["business_date", "manager_client_number"], how="left"), "customers")
 
 
+def build_member_phones(present: DataFrame) -> DataFrame:
+    """The phone of every client number that has one, with what ranks its client numbers."""
+    phones = present.where("mobile_phone_token is not null")
+    return conform(phones.withColumn("first_open_date", F.col("_first_open_date")), "member_phones")
+
+
 def build_accounts(frames: dict[str, DataFrame], present: DataFrame) -> DataFrame:
     """Accounts of all counters. `frames`: business line → account slices. customer_id is null when the client was not delivered."""
     every = None

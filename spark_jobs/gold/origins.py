@@ -20,6 +20,7 @@ FEEDS: dict[str, tuple[str, ...]] = {
     "customers": ("normal_counter__clients", *_ACCOUNTS),
     "customer_merges": ("operations__customer_links",),
     "customer_reviews": ("operations__customer_links", "normal_counter__clients", *_ACCOUNTS),
+    "member_phones": ("normal_counter__clients", *_ACCOUNTS),
     "accounts": ("normal_counter__cash_accounts", *_ACCOUNTS),
     "quarantined_customers": (),
     "holdings": _POSITIONS,

@@ -84,6 +84,13 @@ TABLES: dict[str, GoldTable] = {
             "customer_id string, other_customer_id string, business_date date, review_reason string",
         ),
         GoldTable(
+            "member_phones",
+            "client number with a phone and business date",
+            ("system_code", "client_number", "business_date"),
+            "system_code string, client_number string, business_date date, customer_id string, mobile_phone_token string, "
+            "mobile_phone_masked string, first_seen_date date, first_open_date date",
+        ),
+        GoldTable(
             "accounts",
             "account and business date",
             ("business_line", "account_id", "business_date"),

@@ -43,6 +43,10 @@ MARTS: dict[str, Mart] = {
             "mart_customer_movement", "business_date", ("customer_id", "movement_kind", "business_date"), ("customer_id", "business_date"),
         ),
         Mart(
+            "mart_customer_phone", "as_of_date", ("customer_id", "mobile_phone_token", "as_of_date"), ("mobile_phone_token", "as_of_date"),
+            ("mobile_phone_token", "customer_id"),
+        ),
+        Mart(
             "mart_customer_merge", "as_of_date", ("alias_customer_id", "as_of_date"), ("customer_id", "as_of_date"),
             ("alias_customer_id", "customer_id"),
         ),

@@ -175,6 +175,15 @@ def mart_rows(keys: Keys, shift: int = 0, day: date = DAY) -> dict[str, list[dic
             {"business_date": day, "customer_id": person.customer_id, "movement_kind": "large_in", "movement_amount": Decimal("300000.00"),
              "branch_id": BRANCHES[0], "region_name": "华东"}
         )  # fmt: skip
+        if person.phone:
+            rows["mart_customer_phone"].append(
+                {"as_of_date": day, "customer_id": person.customer_id, "mobile_phone_token": token(keys, "phone", "", person.phone),
+                 "mobile_phone_masked": f"{person.phone[:3]}****{person.phone[-4:]}", "phone_rank": 1, "client_count": 1}
+            )  # fmt: skip
+        rows["mart_customer_phone"].append(
+            {"as_of_date": day, "customer_id": person.customer_id, "mobile_phone_token": token(keys, "phone", "", f"1360009{person.number:04d}"),
+             "mobile_phone_masked": f"136****{person.number:04d}", "phone_rank": 2 if person.phone else 1, "client_count": 1}
+        )  # fmt: skip
         rows["mart_customer_merge"].append(
             {"as_of_date": day, "customer_id": person.customer_id, "alias_customer_id": f"{person.customer_id}0", "decided_date": day}
         )  # fmt: skip

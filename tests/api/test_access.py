@@ -19,18 +19,18 @@ MINE, OTHER = PEOPLE[3], PEOPLE[1]  # of B001, and of B003 with another employee
 
 # Said a second time, on purpose: whoever opens a route to a role changes this table too.
 MAY_ASK = {
-    "agent": "lookup profile accounts holdings asset_history tags open_items prospects lists list_calls work notes commission_customer reveal "
+    "agent": "lookup profile accounts holdings asset_history tags phones open_items prospects lists list_calls work notes commission_customer reveal "
     "status",
-    "branch_manager": "lookup profile accounts holdings asset_history tags open_items prospects lists list_calls list_suppressed notes commission_customer "
+    "branch_manager": "lookup profile accounts holdings asset_history tags phones open_items prospects lists list_calls list_suppressed notes commission_customer "
     "income_customer accruals_customer income_products commission_employees commission_branches performance_employees performance_branches movements "
     "merges reviews charge_checks rate_checks export status",
-    "e_office": "lookup profile accounts holdings asset_history tags commission_customer commission_employees commission_branches merges reviews "
+    "e_office": "lookup profile accounts holdings asset_history tags phones commission_customer commission_employees commission_branches merges reviews "
     "charge_checks rate_checks status",
     "performance": "commission_customer income_customer accruals_customer income_products commission_employees commission_branches performance_employees "
     "performance_branches charge_checks rate_checks export status",
-    "risk_control": "lookup profile accounts holdings asset_history tags open_items prospects lists list_calls list_suppressed notes commission_customer "
+    "risk_control": "lookup profile accounts holdings asset_history tags phones open_items prospects lists list_calls list_suppressed notes commission_customer "
     "movements merges reviews reveal export status",
-    "analyst": "profile accounts holdings asset_history tags open_items prospects lists list_suppressed commission_customer income_customer "
+    "analyst": "profile accounts holdings asset_history tags phones open_items prospects lists list_suppressed commission_customer income_customer "
     "accruals_customer income_products commission_employees commission_branches performance_employees performance_branches movements merges reviews "
     "charge_checks rate_checks export status",
     "auditor": "profile lists list_calls list_suppressed commission_employees commission_branches status",
@@ -42,6 +42,7 @@ CALLS: dict[str, tuple[str, str, Any]] = {
     "holdings": ("get", f"/v1/customers/{MINE.customer_id}/holdings", None),
     "asset_history": ("get", f"/v1/customers/{MINE.customer_id}/asset-history", None),
     "tags": ("get", f"/v1/customers/{MINE.customer_id}/tags", None),
+    "phones": ("get", f"/v1/customers/{MINE.customer_id}/phones", None),
     "open_items": ("get", f"/v1/customers/{MINE.customer_id}/open-items", None),
     "notes": ("get", f"/v1/customers/{MINE.customer_id}/notes", None),
     "work": ("post", f"/v1/customers/{MINE.customer_id}/words", {"word": "marketing_granted"}),

@@ -4,9 +4,9 @@ with source as (
 
 final as (
     select
-        customer_id as alias_customer_id,
+        customer_id,
         business_date,
-        merged_customer_id as customer_id,
+        merged_customer_id,
         decided_date
     from source
     where {{ is_loaded_date('business_date') }}

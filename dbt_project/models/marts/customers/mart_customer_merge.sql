@@ -5,11 +5,11 @@ with customer_merges as (
 final as (
     select
         business_date as as_of_date,
-        customer_id,
-        alias_customer_id,
+        merged_customer_id as customer_id,
+        customer_id as alias_customer_id,
         decided_date
     from customer_merges
-    where customer_id != alias_customer_id
+    where customer_id != merged_customer_id
 )
 
 select * from final
