@@ -53,7 +53,8 @@ _FIND = {
     "phone": "select customer_id from mart_customer_phone where mobile_phone_token = $value and as_of_date = $as_of_date",
     "customer_number": (
         "select customer_id from mart_customer_profile where customer_id = $value and as_of_date = $as_of_date "
-        "union select customer_id from mart_customer_account where client_number = $value and as_of_date = $as_of_date"
+        "union select customer_id from mart_customer_account where client_number = $value and as_of_date = $as_of_date "
+        "union select customer_id from mart_customer_merge where alias_customer_id = $value and as_of_date = $as_of_date"
     ),
     "account": "select customer_id from mart_customer_account where account_id = $value and as_of_date = $as_of_date",
 }

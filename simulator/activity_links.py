@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -22,8 +23,8 @@ class _Client(NamedTuple):
 
 def open_links(day: Day) -> None:
     """The opening baseline: two persons have long been one customer."""
-    first, second = _ordinary_persons(day.events(ev.ClientOpened), day.events(ev.AccountOpened), day, "normal")[:2]
-    _link(day, second, first, "document_renewed")
+    persons = _ordinary_persons(day.events(ev.ClientOpened), day.events(ev.AccountOpened), day, "normal")
+    _link_first_two(day, persons, "document_renewed")
 
 
 def keep_links(day: Day) -> None:
@@ -55,8 +56,8 @@ def _merge_through(day: Day, line: str) -> None:
     """Two clients of a counter; their customers may have accounts on others, too."""
     linked = [client for link in day.state["customer_links"].itertuples() for client in _clients_of(link)]
     persons = _ordinary_persons(day.state["clients"], day.state["accounts"], day, line)
-    first, second = [client for client in persons if client not in linked][2:4]
-    _link(day, second, first, "document_corrected")
+    # The first two of every counter are likely to be those who have been one from the start.
+    _link_first_two(day, [client for client in persons if client not in linked][2:], "document_corrected")
 
 
 _DECISIONS: dict[int, Callable[[Day], None]] = {
@@ -74,6 +75,12 @@ def _clients_of(link) -> tuple[_Client, _Client]:
         _Client(link.business_line, link.client_number),
         _Client(link.main_business_line, link.main_client_number),
     )
+
+
+def _link_first_two(day: Day, persons: list[_Client], reason: str) -> None:
+    """Nobody, where there are not two: a very small broker."""
+    for first, second in itertools.pairwise(persons[:2]):
+        _link(day, second, first, reason)
 
 
 def _link(day: Day, client: _Client, main: _Client, reason: str) -> None:

@@ -23,10 +23,20 @@ def test_phone_is_found_however_it_is_spelled(spelling: str, client, headers_of)
 
 @pytest.mark.parametrize("by", ["customer_number", "account"])
 def test_number_and_account_find_their_customer(by: str, client, headers_of) -> None:
-    values = {"customer_number": [SINGLE.customer_id, SINGLE.client_number], "account": [SINGLE.account_id]}[by]
+    of_merged = f"{SINGLE.customer_id}0"
+    values = {"customer_number": [SINGLE.customer_id, SINGLE.client_number, of_merged], "account": [SINGLE.account_id]}[
+        by
+    ]
     for value in values:
         answer = _ask(client, headers_of("risk_control"), by, value).json()
         assert [row["customer_id"] for row in answer["data"]] == [SINGLE.customer_id]
+
+
+def test_any_phone_a_counter_has_finds_its_customer(client, headers_of) -> None:
+    headers, second = headers_of("risk_control"), f"1360009{SINGLE.number:04d}"
+    assert [row["customer_id"] for row in _ask(client, headers, "phone", second).json()["data"]] == [SINGLE.customer_id]
+    shown = client.get(f"/v1/customers/{SINGLE.customer_id}/phones", headers=headers).json()["data"]
+    assert [(row["phone_rank"], row["mobile_phone_masked"][:3]) for row in shown] == [(1, "139"), (2, "136")]
 
 
 def test_shared_phone_is_a_masked_choice(client, headers_of) -> None:
