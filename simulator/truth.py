@@ -29,7 +29,7 @@ from simulator.truth_assets import (
     value_account,
 )
 from simulator.truth_averages import RunningAverages
-from simulator.truth_behaviour import RunningProfits, RunningTurnover, asset_band
+from simulator.truth_behaviour import RunningPreferences, RunningProfits, RunningTurnover, asset_band
 from simulator.truth_charges import ChargeBook
 from simulator.truth_commission import CommissionMonths, Fees, fees_by_account, pay_ratios
 from simulator.truth_contact import ContactBook, phone_rows
@@ -89,6 +89,7 @@ class _TruthRun:
         self._registry = CustomerRegistry(merges[min(merges)].into)
         self._averages = RunningAverages(event_log.dates)
         self._turnover = RunningTurnover()
+        self._preferences = RunningPreferences()
         self._profits = RunningProfits()
         self._months = CommissionMonths()
         self._performance = PerformanceMonths()
@@ -178,6 +179,7 @@ class _TruthRun:
             self._files.add("charge_check", self._charges.rows(self._log, business_date, customers))
             self._files.add("rate_check", self._charges.rate_rows(self._log, business_date, customers))
             self._advice_fees.add_day(self._log, business_date, customers)
+            self._preferences.add_day(self._log, business_date, market, customers.customer_of_account)
             risks = self._account_risks(market, assets)
             self._write_customers(business_date, customers, assets_of_customer, holdings, risks, standings)
             self._write_accounts(business_date, customers, assets)
@@ -234,6 +236,7 @@ class _TruthRun:
             accounts_of_customer.setdefault(customer_id, []).append(key)
         contacts = self._contacts.contacts(customers)
         grades_and_permissions = self._grades_and_permissions.standings(customers)
+        favourites = self._preferences.favourites()
         days, served = [], []
         for customer_id, profile in sorted(customers.profiles.items()):
             accounts = accounts_of_customer.get(customer_id, [])
@@ -249,7 +252,7 @@ class _TruthRun:
             contact = contacts[customer_id]
             row = (
                 business_date, customer_id, *profile.cells(), *age_cells(profile.birth_date, business_date), last_trade_date,
-                *turnover, *profits, asset_band(of_month.amount), *worst, *advice, *held, *offers, *contact, *grades_and_permissions[customer_id], NOBODY_HAS_A_PENSION, *standing, *assets.cells(), *of_20_days,
+                *turnover, *favourites.get(customer_id, (None, None)), *profits, asset_band(of_month.amount), *worst, *advice, *held, *offers, *contact, *grades_and_permissions[customer_id], NOBODY_HAS_A_PENSION, *standing, *assets.cells(), *of_20_days,
                 *of_month,
             )  # fmt: skip
             self._files.add("customers", [row])

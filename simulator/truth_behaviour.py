@@ -7,9 +7,12 @@ from collections import deque
 from decimal import Decimal
 from typing import NamedTuple
 
+from simulator import events
+from simulator.truth_market import Market
 from simulator.truth_money import ZERO, total_of
+from simulator.truth_state import AccountKey
 
-TURNOVER_DAYS = (30, 90, 365)
+TURNOVER_DAYS, PREFERENCE_DAYS = (30, 90, 365), 90
 
 # Lower bound in CNY of each band of month-average assets, the lowest band without one.
 ASSET_BANDS = (
@@ -49,6 +52,54 @@ class RunningTurnover:
             )
             for natural_days in TURNOVER_DAYS
         )
+
+
+class RunningPreferences:
+    """What every customer turned over by kind of instrument and by channel, by natural days back from the date."""
+
+    def __init__(self) -> None:
+        self._days: deque[tuple[dt.date, dict[tuple[str, int, str], Decimal]]] = deque()
+
+    def add_day(
+        self,
+        event_log: events.EventLog,
+        business_date: dt.date,
+        market: Market,
+        customer_of_account: dict[AccountKey, str],
+    ) -> None:
+        """Days come in order; the opening baseline is none of them."""
+        kinds = {
+            security[:2]: security.security_kind
+            for security in event_log.events_of(business_date, events.SecurityPublished)
+        }
+        sums: dict[tuple[str, int, str], Decimal] = {}
+        for key, names, fill in (
+            *(((fill.line, fill.account_id), (kinds.get((fill.exchange_code, fill.security_code)), fill.channel), fill)
+              for fill in event_log.events_of(business_date, events.TradeFilled)),
+            *((("option", fill.account_id), ("option", None), fill)
+              for fill in event_log.events_of(business_date, events.OptionTradeFilled)),
+        ):  # fmt: skip
+            for place, name in enumerate(names):
+                if name and (customer_id := customer_of_account.get(key)):
+                    turnover = market.to_cny(fill.turnover_amount, fill.currency_code)
+                    sums[customer_id, place, name] = sums.get((customer_id, place, name), ZERO) + turnover
+        self._days.append((business_date, sums))
+        while (business_date - self._days[0][0]).days >= PREFERENCE_DAYS:
+            self._days.popleft()
+
+    def favourites(self) -> dict[str, list[str | None]]:
+        """Customer → the kind and the channel with the most turnover, of two alike the first by name."""
+        totals: dict[tuple[str, int, str], Decimal] = {}
+        for _, sums in self._days:
+            for key, amount in sums.items():
+                totals[key] = totals.get(key, ZERO) + amount
+        best: dict[tuple[str, int], tuple[Decimal, str]] = {}
+        for (customer_id, place, name), amount in totals.items():
+            best[customer_id, place] = min(best.get((customer_id, place), (-amount, name)), (-amount, name))
+        found: dict[str, list[str | None]] = {}
+        for (customer_id, place), (_, name) in best.items():
+            found.setdefault(customer_id, [None, None])[place] = name
+        return found
 
 
 class Profits(NamedTuple):

@@ -75,6 +75,8 @@ FILES: dict[str, tuple[str, ...]] = {
         "turnover_30d_amount",
         "turnover_90d_amount",
         "turnover_365d_amount",
+        "favourite_instrument_kind",
+        "favourite_channel",
         "day_profit_amount",
         "month_profit_amount",
         "year_profit_amount",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import combinations
 from typing import NamedTuple
 
 from simulator import events
@@ -80,12 +79,12 @@ def merge_rows(business_date: dt.date, merges: Merges) -> Iterator[tuple]:
 def review_rows(
     business_date: dt.date, state: BrokerState, customers: CustomersOfDay, merges: Merges
 ) -> Iterator[tuple]:
-    """(date, customer, other customer, why), sorted: two that show the same document, or a link that was refused."""
+    """(date, customer, other customer, why), sorted: the first of those that show a document beside each other one, and refused links."""
     showing: dict[tuple[str, str], set[str]] = defaultdict(set)
     for key, customer_id in customers.customer_of_member.items():
         client = state.clients[key]
         if client.identity_number:
             showing[client.identity_kind, client.identity_number].add(customer_id)
-    pairs = {pair for shown in showing.values() for pair in combinations(sorted(shown), 2)}
+    pairs = {(min(shown), other) for shown in showing.values() for other in shown - {min(shown)}}
     found = [(*pair, "same_document") for pair in pairs] + [(*pair, "link_refused") for pair in merges.refused]
     yield from ((business_date, *row) for row in sorted(found))

@@ -50,7 +50,7 @@ CLAIMS = {
             "customers",
             ("business_date", "customer_id"),
             "select as_of_date as business_date, customer_id, customer_kind, branch_id, main_staff_employee_id, risk_level, "
-            "risk_test_expiry_date, identity_expiry_date, last_trade_date, turnover_30d_amount, turnover_90d_amount, turnover_365d_amount, "
+            "risk_test_expiry_date, identity_expiry_date, last_trade_date, turnover_30d_amount, turnover_90d_amount, turnover_365d_amount, favourite_instrument_kind, favourite_channel, "
             "day_profit_amount, month_profit_amount, year_profit_amount, month_net_asset_change_amount, asset_band, "
             "customer_status, birth_date, open_date, age_years, age_band, minimum_maintenance_ratio, margin_tier, "
             "maximum_option_risk_degree, minimum_guarantee_ratio, guarantee_tier, next_repurchase_date, advice_agreement_count, "

@@ -49,7 +49,7 @@ BLOCKS: dict[str, tuple[str, ...]] = {
 }
 TOTALS = (
     "total_asset_amount", "net_asset_amount", "average_20d_asset_amount", "month_net_asset_change_amount", "day_profit_amount",
-    "month_profit_amount", "year_profit_amount", "turnover_30d_amount", "last_trade_date",
+    "month_profit_amount", "year_profit_amount", "turnover_30d_amount", "favourite_instrument_kind", "favourite_channel", "last_trade_date",
 )  # fmt: skip
 RISK = (
     "risk_level", "risk_test_expiry_date", "identity_expiry_date", "margin_tier", "minimum_maintenance_ratio",

@@ -128,6 +128,7 @@ def build_gold(
                 "option": silver("option_counter__trades"),
             },
             accounts,
+            securities,
             rates,
         ),
         "fund_confirmations": trades.build_fund_confirmations(silver("fund_counter__confirmations"), accounts),

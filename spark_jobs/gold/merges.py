@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 from itertools import groupby
+from typing import Any
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
@@ -105,15 +106,21 @@ def build_customer_merges(links: Iterable[Row], customers: DataFrame) -> DataFra
             for customer in (link.one, link.other):
                 dates[customer] = max(dates.get(customer, link.decided_date), link.decided_date)
         for customer, group in groups.items():
-            ranked = sorted(group, key=orders.__getitem__)
+            ranked = sorted(group, key=lambda customer: _nulls_first(orders[customer]))
             rows.append((customer, day, ranked[0], ranked.index(customer) + 1, dates[customer]))
     return customers.sparkSession.createDataFrame(rows, TABLES[_MERGES].schema)
+
+
+def _nulls_first(order: Row) -> list[tuple[bool, Any]]:
+    """As Spark sorts, which gave the customers their ids."""
+    return [(value is not None, value) for value in order]
 
 
 def build_customer_reviews(links: Iterable[Row], merges: DataFrame, present: DataFrame) -> DataFrame:
     """Pairs of customers somebody should look at: they show the same document and are not merged, or their link was refused.
 
-    The smaller id comes first.
+    The smaller id comes first. Of several with one document the smallest stands beside each of the others: a number that means nothing is
+    shown by thousands.
     """
     known = merges.select("customer_id", "business_date", "merged_customer_id")
     showing = (
@@ -124,9 +131,8 @@ def build_customer_reviews(links: Iterable[Row], merges: DataFrame, present: Dat
         .where(F.size("customers") > 1)
     )
     same = (
-        showing.withColumn("customer_id", F.explode("customers"))
-        .withColumn("other_customer_id", F.explode("customers"))
-        .where("customer_id < other_customer_id")
+        showing.withColumn("customer_id", F.element_at("customers", 1))
+        .withColumn("other_customer_id", F.explode(F.expr("slice(customers, 2, size(customers) - 1)")))
         .select("business_date", "customer_id", "other_customer_id", F.lit(SAME_DOCUMENT).alias("review_reason"))
     )
     refused = {(link.business_date, *sorted((link.one, link.other)), LINK_REFUSED) for link in links if link.is_refused}

@@ -117,7 +117,7 @@ TABLES: dict[str, GoldTable] = {
             "fill",
             ("business_line", "trade_id", "business_date"),
             "business_line string, trade_id string, business_date date, order_id string, account_id string, customer_id string, "
-            "branch_id string, instrument_id string, business_code string, position_side string, channel string, "
+            "branch_id string, instrument_id string, instrument_kind string, business_code string, position_side string, channel string, "
             f"quantity {QUANTITY}, price {PRICE}, currency_code string, exchange_rate {RATE}, exchange_rate_date date, "
             f"turnover_amount {MONEY}, gross_commission_amount {MONEY}, stamp_duty_amount {MONEY}, transfer_fee_amount {MONEY}, "
             f"handling_fee_amount {MONEY}, regulatory_fee_amount {MONEY}, other_fee_amount {MONEY}, net_commission_amount {MONEY}",

@@ -29,8 +29,12 @@ _CHARGED = ("commission_amount", *CHARGED_FEES)
 _PAID_ON = tuple(f"exchange_{fee}_fee_amount" for fee in ("handling", "regulatory", "transfer", "settlement", "other"))
 
 
-def build_trades(frames: dict[str, DataFrame], accounts: DataFrame, rates: DataFrame) -> DataFrame:
+def build_trades(
+    frames: dict[str, DataFrame], accounts: DataFrame, securities: DataFrame, rates: DataFrame
+) -> DataFrame:
     """Fills in CNY, each fee component converted on its own. `frames`: business line → deliveries of normal, credit, option.
+
+    instrument_kind: of a security as the master of the day says it, null where that does not know it; `option` for every option.
 
     net_commission_amount = commission + order fee + other fee + transfer fee − everything paid on; stamp duty is on neither side.
     """
@@ -49,12 +53,19 @@ def build_trades(frames: dict[str, DataFrame], accounts: DataFrame, rates: DataF
                 "currency_code",
             ),
             _instrument(frame).alias("instrument_id"),
+            F.lit("option" if line == "option" else None).cast("string").alias("_kind"),
             *(_or_null(frame, name) for name in ("position_side", "channel")),
             "turnover_amount",
             *((F.col(name) if name in frame.columns else zero()).alias(name) for name in (*_CHARGED, *_PAID_ON)),
         )
         every = part if every is None else every.unionByName(part)
-    owned = with_owner(every, accounts)
+    kinds = securities.select(
+        "business_date",
+        F.concat_ws(".", "security_code", "exchange_code").alias("instrument_id"),
+        F.col("security_kind").alias("_security_kind"),
+    )
+    known = every.join(kinds, on=["business_date", "instrument_id"], how="left")
+    owned = with_owner(known.withColumn("instrument_kind", F.coalesce("_kind", "_security_kind")), accounts)
     in_yuan = with_rate(owned, rates).select(
         "*", *(in_cny(F.col(name)).alias(f"_{name}") for name in ("turnover_amount", *_CHARGED, *_PAID_ON))
     )

@@ -26,7 +26,7 @@ _PROFILE = f"""
         cash_amount = 86540.27, securities_amount = 420000.00, restricted_amount = 30000.00, in_transit_amount = 12000.00,
         credit_asset_amount = 640000.00, credit_debt_amount = 200000.00, credit_net_amount = 440000.00, option_equity_amount = 38000.00,
         fund_amount = 60000.00, average_20d_asset_amount = 1265003.11, month_net_asset_change_amount = -18230.55,
-        day_profit_amount = 3120.40, month_profit_amount = -18230.55, year_profit_amount = 96402.18, turnover_30d_amount = 305000.00,
+        day_profit_amount = 3120.40, month_profit_amount = -18230.55, year_profit_amount = 96402.18, turnover_30d_amount = 305000.00, favourite_instrument_kind = 'stock', favourite_channel = 'mobile',
         last_trade_date = date '2026-09-29', risk_level = 'C4', risk_test_expiry_date = date '2026-11-20',
         identity_expiry_date = date '2031-05-01', margin_tier = 'call', minimum_maintenance_ratio = 1.382000,
         maximum_option_risk_degree = 0.615000, mismatched_holding_count = 1, permissions = 'chinext, hk_connect, star_market', ipo_payment_due_date = date '2026-10-09',

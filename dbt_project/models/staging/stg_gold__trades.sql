@@ -12,6 +12,7 @@ final as (
         customer_id,
         branch_id,
         instrument_id,
+        instrument_kind,
         business_code,
         position_side,
         channel,

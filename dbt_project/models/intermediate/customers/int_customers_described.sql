@@ -17,6 +17,10 @@ turnovers as (
     select * from {{ ref('int_customers_turned_over') }}
 ),
 
+preferences as (
+    select * from {{ ref('int_customers_preferring') }}
+),
+
 profits as (
     select * from {{ ref('int_customers_profited') }}
 ),
@@ -120,6 +124,8 @@ final as (
         turnovers.turnover_30d_amount,
         turnovers.turnover_90d_amount,
         turnovers.turnover_365d_amount,
+        preferences.favourite_instrument_kind,
+        preferences.favourite_channel,
         profits.day_profit_amount,
         profits.month_profit_amount,
         profits.year_profit_amount,
@@ -187,6 +193,10 @@ final as (
         on
             customers.customer_id = turnovers.customer_id
             and customers.business_date = turnovers.business_date
+    left join preferences
+        on
+            customers.customer_id = preferences.customer_id
+            and customers.business_date = preferences.business_date
     left join profits
         on
             customers.customer_id = profits.customer_id
