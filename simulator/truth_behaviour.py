@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from simulator import events
-from simulator.truth_market import Market
+from simulator.truth_market import Market, security_kinds
 from simulator.truth_money import ZERO, total_of
 from simulator.truth_state import AccountKey
 
@@ -68,10 +68,7 @@ class RunningPreferences:
         customer_of_account: dict[AccountKey, str],
     ) -> None:
         """Days come in order; the opening baseline is none of them."""
-        kinds = {
-            security[:2]: security.security_kind
-            for security in event_log.events_of(business_date, events.SecurityPublished)
-        }
+        kinds = security_kinds(event_log, business_date)
         sums: dict[tuple[str, int, str], Decimal] = {}
         for key, names, fill in (
             *(((fill.line, fill.account_id), (kinds.get((fill.exchange_code, fill.security_code)), fill.channel), fill)
@@ -93,11 +90,9 @@ class RunningPreferences:
         for _, sums in self._days:
             for key, amount in sums.items():
                 totals[key] = totals.get(key, ZERO) + amount
-        best: dict[tuple[str, int], tuple[Decimal, str]] = {}
-        for (customer_id, place, name), amount in totals.items():
-            best[customer_id, place] = min(best.get((customer_id, place), (-amount, name)), (-amount, name))
         found: dict[str, list[str | None]] = {}
-        for (customer_id, place), (_, name) in best.items():
+        # What is preferred comes last, and stays.
+        for customer_id, place, name in sorted(totals, key=lambda key: (-totals[key], key[-1]), reverse=True):
             found.setdefault(customer_id, [None, None])[place] = name
         return found
 

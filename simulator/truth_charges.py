@@ -8,6 +8,7 @@ from decimal import ROUND_CEILING, Decimal
 
 from simulator import events
 from simulator.truth_customers import CustomersOfDay
+from simulator.truth_market import security_kinds
 from simulator.truth_money import ZERO, round_to_cent
 
 SELLS = ("sell", "sell_to_repay", "short_sell")
@@ -39,10 +40,7 @@ class ChargeBook:
     def rows(self, event_log: events.EventLog, business_date: dt.date, customers: CustomersOfDay) -> list[tuple]:
         """(date, line, account, order, customer, status, turnover, charged and expected commission, charged and expected fees), sorted."""
         statutory = list(event_log.events_of(business_date, events.StatutoryRatePublished))
-        classes = {
-            security[:2]: CLASS_OF_KIND.get(security.security_kind, security.security_kind)
-            for security in event_log.events_of(business_date, events.SecurityPublished)
-        }
+        classes = product_classes(event_log, business_date)
         orders: dict[tuple[str, str, str], list[events.TradeFilled]] = defaultdict(list)
         for fill in event_log.events_of(business_date, events.TradeFilled):
             if fill.business not in REVERSE_REPO:
@@ -128,6 +126,12 @@ class ChargeBook:
             fees,
             expected_fees,
         )
+
+
+def product_classes(event_log: events.EventLog, business_date: dt.date) -> dict[tuple[str, str], str]:
+    """(exchange, code) → the class rates are agreed by."""
+    kinds = security_kinds(event_log, business_date)
+    return {security: CLASS_OF_KIND.get(kind, kind) for security, kind in kinds.items()}
 
 
 def _at_counter(terms: events.AgreedRateSet, charged: events.CounterRateSet | None) -> str:

@@ -65,6 +65,12 @@ class Market:
         return value if position_side == "long" else ZERO - value
 
 
+def security_kinds(event_log: events.EventLog, business_date: dt.date) -> dict[tuple[str, str], str]:
+    """(exchange, code) → kind, as the master of the day says it."""
+    published = event_log.events_of(business_date, events.SecurityPublished)
+    return {security[:2]: security.security_kind for security in published}
+
+
 def read_market(event_log: events.EventLog, business_date: dt.date) -> Market:
     """Collect the `...Published` events of the day. Fund certificates have NAV 1.0000 whatever is published."""
     of_day = {

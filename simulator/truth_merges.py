@@ -63,11 +63,6 @@ class MergeBook:
         into = {customer: min(group, key=lambda one: orders[one]) for customer, group in groups.items()}
         return Merges(into, decided, sorted(set(refused)))
 
-    @property
-    def state(self) -> BrokerState:
-        """The end of the last applied day."""
-        return self._state
-
 
 def merge_rows(business_date: dt.date, merges: Merges) -> Iterator[tuple]:
     """(date, customer that goes on, customer that is part of it, decided), sorted."""

@@ -7,7 +7,7 @@ from collections import defaultdict
 from decimal import Decimal
 
 from simulator import events
-from simulator.truth_charges import CLASS_OF_KIND, REVERSE_REPO
+from simulator.truth_charges import REVERSE_REPO, product_classes
 from simulator.truth_commission import UNASSIGNED, fees_of_option_trade, fees_of_trade
 from simulator.truth_market import Market
 from simulator.truth_money import ZERO
@@ -31,10 +31,7 @@ def product_rows(
         of_branch = sums[state.branch_of_account(account) or UNASSIGNED, kind]
         of_branch[:] = [total + amount for total, amount in zip(of_branch, amounts, strict=True)]
 
-    kinds = {
-        security[:2]: CLASS_OF_KIND.get(security.security_kind, security.security_kind)
-        for security in event_log.events_of(business_date, events.SecurityPublished)
-    }
+    kinds = product_classes(event_log, business_date)
     for fill in event_log.events_of(business_date, events.TradeFilled):
         kind = kinds.get((fill.exchange_code, fill.security_code))
         if fill.business in REVERSE_REPO:

@@ -6,7 +6,8 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from spark_jobs.gold.tables import conform
-from spark_jobs.silver.members import ORDER, SYSTEMS
+from spark_jobs.ingest.bronze import CUSTOMER_LINES
+from spark_jobs.silver.members import ORDER
 
 
 def build_members_present(sightings: DataFrame, members: DataFrame) -> DataFrame:
@@ -88,7 +89,7 @@ def build_accounts(frames: dict[str, DataFrame], present: DataFrame) -> DataFram
             F.lit(line).alias("business_line"),
             "account_id",
             "business_date",
-            F.lit(SYSTEMS[line]).alias("system_code"),
+            F.lit(CUSTOMER_LINES[line]).alias("system_code"),
             "client_number",
             role.alias("account_role"),
             "branch_id",

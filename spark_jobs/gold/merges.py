@@ -15,9 +15,11 @@ from typing import Any
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
+from spark_jobs.gold.standing import WORST_GRADE
 from spark_jobs.gold.tables import TABLES, conform
+from spark_jobs.ingest.bronze import CUSTOMER_LINES
 from spark_jobs.io import Lake, in_days
-from spark_jobs.silver.members import ORDER, SYSTEMS
+from spark_jobs.silver.members import ORDER
 
 SAME_DOCUMENT, LINK_REFUSED = "same_document", "link_refused"
 
@@ -34,9 +36,7 @@ _TOGETHER: dict[str, dict[str, str]] = {
     "customer_assets": {name: f"sum({name})" for name in TABLES["customer_assets"].figures},
     "quarantined_customers": {"held_row_count": "sum(held_row_count)"},
     "aml_grades": {
-        # As between the client numbers of one customer: what nobody has a name for is worst.
-        "aml_grade": "max_by(aml_grade, struct(array_position(array('low', 'medium', 'high'), aml_grade) = 0, "
-        "array_position(array('low', 'medium', 'high'), aml_grade), aml_grade))",
+        "aml_grade": WORST_GRADE,
         "aml_graded_date": "max(aml_graded_date)",
         "aml_review_date": "min(aml_review_date)",
     },
@@ -63,12 +63,12 @@ def build_links(links: DataFrame, members: DataFrame, customers: DataFrame) -> l
         leaders, on="customer_id", how="inner"
     )
     kinds = customers.select("business_date", "customer_id", "customer_kind")
+    systems = F.create_map(*(F.lit(text) for pair in CUSTOMER_LINES.items() for text in pair))
     pairs = links
     for side, line, client in (
         ("one", "business_line", "client_number"),
         ("other", "main_business_line", "main_client_number"),
     ):
-        systems = F.create_map(*(F.lit(text) for pair in SYSTEMS.items() for text in pair))
         own = owners.select(
             F.col("number").alias(f"{side}_number"), F.col("seen").alias(f"{side}_seen"),
             F.col("customer_id").alias(f"{side}_customer"), F.col("order").alias(f"{side}_order"),

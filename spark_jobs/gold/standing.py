@@ -8,20 +8,18 @@ from pyspark.sql import functions as F
 from spark_jobs.gold.customers import normal_clients
 from spark_jobs.gold.tables import conform
 
-# From the least to the worst. A code the contract does not know is worse than all: nobody has said that it is harmless.
-GRADES = ("low", "medium", "high")
+# From the least to the worst. A code the contract does not know, which has no place, is worse than all: nobody has said that it is harmless.
+_PLACE = "array_position(array('low', 'medium', 'high'), aml_grade)"
+WORST_GRADE = f"max_by(aml_grade, struct({_PLACE} = 0, {_PLACE}, aml_grade))"
 
 
 def build_aml_grades(grades: DataFrame, present: DataFrame) -> DataFrame:
     """Customers with a grade: the worst of their client numbers delivered that day, the last grading and the earliest review."""
-    place = F.array_position(F.array(*map(F.lit, GRADES)), F.col("aml_grade"))
-    rank = F.when(place == 0, len(GRADES) + 1).otherwise(place)
-    worst = F.max_by("aml_grade", F.struct(rank, "aml_grade"))
     counted = (
         grades.join(normal_clients(present), on=["business_date", "client_number"], how="inner")
         .groupBy("customer_id", "business_date")
         .agg(
-            worst.alias("aml_grade"),
+            F.expr(WORST_GRADE).alias("aml_grade"),
             F.max("graded_date").alias("aml_graded_date"),
             F.min("review_date").alias("aml_review_date"),
         )

@@ -53,7 +53,6 @@ def build_trades(
                 "currency_code",
             ),
             _instrument(frame).alias("instrument_id"),
-            F.lit("option" if line == "option" else None).cast("string").alias("_kind"),
             *(_or_null(frame, name) for name in ("position_side", "channel")),
             "turnover_amount",
             *((F.col(name) if name in frame.columns else zero()).alias(name) for name in (*_CHARGED, *_PAID_ON)),
@@ -61,11 +60,12 @@ def build_trades(
         every = part if every is None else every.unionByName(part)
     kinds = securities.select(
         "business_date",
-        F.concat_ws(".", "security_code", "exchange_code").alias("instrument_id"),
+        _instrument(securities).alias("instrument_id"),
         F.col("security_kind").alias("_security_kind"),
     )
     known = every.join(kinds, on=["business_date", "instrument_id"], how="left")
-    owned = with_owner(known.withColumn("instrument_kind", F.coalesce("_kind", "_security_kind")), accounts)
+    kind = F.when(F.col("business_line") == "option", "option").otherwise(F.col("_security_kind"))
+    owned = with_owner(known.withColumn("instrument_kind", kind), accounts)
     in_yuan = with_rate(owned, rates).select(
         "*", *(in_cny(F.col(name)).alias(f"_{name}") for name in ("turnover_amount", *_CHARGED, *_PAID_ON))
     )

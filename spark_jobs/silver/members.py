@@ -9,8 +9,6 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-# Business line → the counter that names its clients.
-SYSTEMS = {"normal": "NOR", "credit": "CRD", "option": "OPT", "fund": "FND"}
 ORDER = ("first_seen_date", "open_date", "system_code", "client_number")
 
 _SHARED = (

@@ -23,11 +23,8 @@ def test_phone_is_found_however_it_is_spelled(spelling: str, client, headers_of)
 
 @pytest.mark.parametrize("by", ["customer_number", "account"])
 def test_number_and_account_find_their_customer(by: str, client, headers_of) -> None:
-    of_merged = f"{SINGLE.customer_id}0"
-    values = {"customer_number": [SINGLE.customer_id, SINGLE.client_number, of_merged], "account": [SINGLE.account_id]}[
-        by
-    ]
-    for value in values:
+    numbers = [SINGLE.customer_id, SINGLE.client_number, f"{SINGLE.customer_id}0"]  # the last is part of the customer
+    for value in {"customer_number": numbers, "account": [SINGLE.account_id]}[by]:
         answer = _ask(client, headers_of("risk_control"), by, value).json()
         assert [row["customer_id"] for row in answer["data"]] == [SINGLE.customer_id]
 

@@ -26,54 +26,27 @@ traded as (
     group by customers.customer_id, customers.business_date, trades.instrument_kind, trades.channel
 ),
 
-kinds as (
+with_totals as (
     select
         customer_id,
         business_date,
         instrument_kind,
-        sum(turnover_amount) as turnover_amount
-    from traded
-    where instrument_kind is not null
-    group by customer_id, business_date, instrument_kind
-),
-
-channels as (
-    select
-        customer_id,
-        business_date,
         channel,
-        sum(turnover_amount) as turnover_amount
+        sum(turnover_amount) over (partition by customer_id, business_date, instrument_kind) as kind_amount,
+        sum(turnover_amount) over (partition by customer_id, business_date, channel) as channel_amount
     from traded
-    where channel is not null
-    group by customer_id, business_date, channel
 ),
 
 -- of two with the same turnover the first by name
-either as (
-    select
-        customer_id,
-        business_date,
-        min_by(instrument_kind, struct(-turnover_amount, instrument_kind)) as favourite_instrument_kind,
-        cast(null as string) as favourite_channel
-    from kinds
-    group by customer_id, business_date
-    union all
-    select
-        customer_id,
-        business_date,
-        cast(null as string) as favourite_instrument_kind,
-        min_by(channel, struct(-turnover_amount, channel)) as favourite_channel
-    from channels
-    group by customer_id, business_date
-),
-
 final as (
     select
         customer_id,
         business_date,
-        max(favourite_instrument_kind) as favourite_instrument_kind,
-        max(favourite_channel) as favourite_channel
-    from either
+        min_by(instrument_kind, struct(-kind_amount, instrument_kind))
+        filter (where instrument_kind is not null) as favourite_instrument_kind,
+        min_by(channel, struct(-channel_amount, channel))
+        filter (where channel is not null) as favourite_channel
+    from with_totals
     group by customer_id, business_date
 )
 
