@@ -32,7 +32,7 @@ FIRST, RANGE, LOG, RUNS, LONG_RUNS, WARM = date(2026, 1, 1), 20, 60, 5, 3, 20
 FEW_KEYS, WARM_KEYS = 10_000, 50_000
 COLUMNS = (
     "account_id", "client_number", "branch_id", "account_kind", "account_status", "opened_date", "risk_level", "client_name_masked",
-    "phone_token", "commission_rate", "balance_amount", "frozen_amount", "market_value_amount", "last_trade_date", "updated_at",
+    "mobile_phone_token", "commission_rate", "balance_amount", "frozen_amount", "market_value_amount", "last_trade_date", "updated_at",
 )  # fmt: skip
 CONTRACT = Contract(
     "accounts", {}, "", "reference", "parquet", "", "", "", ("account_id",), "full", "hold",
@@ -63,7 +63,7 @@ def make_base(connection: duckdb.DuckDBPyConnection, keys: int, days: int) -> No
             date '2005-01-04' + cast({mix(4)} % 7600 as integer) as opened_date,
             'C' || (1 + {mix(5)} % 5) as risk_level,
             ['王**', '李**', '张**', '刘**'][1 + ({mix(6)} % 4)] as client_name_masked,
-            md5(cast(i as varchar)) as phone_token,
+            md5(cast(i as varchar)) as mobile_phone_token,
             cast((15 + {mix(9)} % 285) / 100000.0 as decimal(12,8)) as commission_rate,
             cast({mix(10)} * 37 / 100.0 as decimal(18,2)) as balance_amount,
             cast(case when {mix(11)} % 10 = 0 then {mix(12)} * 3 else 0 end / 100.0 as decimal(18,2)) as frozen_amount,

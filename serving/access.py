@@ -15,6 +15,7 @@ from spark_jobs.config import Settings
 from spark_jobs.declarations import read_yaml
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.publish.dictionary import LEVELS, Entry, read_dictionary
+from spark_jobs.publish.marts import COCKPIT, WHOLE, Publication
 from spark_jobs.two_persons import must_be_agreed_roles
 
 ROLES_FILE = Path(__file__).with_name("roles.yml")
@@ -22,10 +23,11 @@ ROLES_FILE = Path(__file__).with_name("roles.yml")
 
 @dataclass(frozen=True)
 class Route:
-    """A question one can ask. marts: what it reads; scope: what a key or token needs besides its role."""
+    """A question one can ask. marts: what it reads; scope: what a key or token needs besides its role; publication: which revision it is answered from."""
 
     marts: tuple[str, ...]
     scope: str = "read"
+    publication: Publication = WHOLE
 
 
 ROUTES: dict[str, Route] = {
@@ -54,6 +56,10 @@ ROUTES: dict[str, Route] = {
     "movements": Route(("mart_customer_movement",)),
     "merges": Route(("mart_customer_merge",)),
     "reviews": Route(("mart_customer_review",)),
+    "institutions": Route(("mart_institution",), publication=COCKPIT),
+    "institution": Route(("mart_institution",), publication=COCKPIT),
+    "institution_holdings": Route(("mart_institution_holding",), publication=COCKPIT),
+    "institution_history": Route(("mart_institution",), publication=COCKPIT),
     "charge_checks": Route(("mart_charge_check",)),
     "rate_checks": Route(("mart_rate_check",)),
     "reveal": Route(("mart_customer_profile",), "reveal"),
@@ -94,6 +100,9 @@ def row_condition(rule: str, mart: str, columns: Collection[str]) -> str | None:
         if mart in _BRANCH_OF:
             return _BRANCH_OF[mart]
         if "customer_id" not in columns:
+            return "branch_id = $branch" if "branch_id" in columns else None
+        if mart in COCKPIT.marts:
+            # There is no profile beside it.
             return "branch_id = $branch" if "branch_id" in columns else None
         # An account may be kept by another branch than its customer: the customer's counts.
         return _PROFILE_OF.format("branch_id = $branch")

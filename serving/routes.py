@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.responses import JSONResponse, StreamingResponse
 
-from serving import calls, exports, shapes
+from serving import calls, exports, institutions, shapes
 from serving.callers import Caller
 from serving.problems import NotAuthenticated
 from serving.reveal import reveal
@@ -273,6 +273,32 @@ def merges(desk: Desk, caller: Asking, day: Day = None, limit: Limit = PAGE, pag
 def reviews(desk: Desk, caller: Asking, day: Day = None, limit: Limit = PAGE, page: Page = None) -> Answer:
     """Pairs of customers somebody should look at: the same document, or a refused decision."""
     return Answer(desk.reviews(caller, day, limit, page))
+
+
+@v1.get("/institutions", response_model=shapes.InstitutionsAnswer, responses=GONE, tags=["institutions"])
+def list_institutions(desk: Desk, caller: Asking, limit: Limit = PAGE, page: Page = None) -> Answer:
+    """Institutions and products that stand under nobody. As all of the cockpit it has a revision of its own, which may be of a later day."""
+    return Answer(institutions.institutions(desk, caller, limit, page))
+
+
+@v1.get("/institutions/{customer_id}", response_model=shapes.InstitutionAnswer, tags=["institutions"])
+def institution(customer_id: CustomerId, desk: Desk, caller: Asking) -> Answer:
+    """One institution or product, then the products under it."""
+    return Answer(institutions.institution(desk, caller, customer_id))
+
+
+@v1.get("/institutions/{customer_id}/holdings", response_model=shapes.InstitutionHoldingsAnswer, tags=["institutions"])
+def institution_holdings(customer_id: CustomerId, desk: Desk, caller: Asking) -> Answer:
+    """What it and the products under it hold."""
+    return Answer(institutions.holdings(desk, caller, customer_id))
+
+
+@v1.get("/institutions/{customer_id}/asset-history", response_model=shapes.InstitutionAnswer, tags=["institutions"])
+def institution_history(
+    customer_id: CustomerId, desk: Desk, caller: Asking, first: First = None, last: Last = None
+) -> Answer:
+    """Its assets on every day of the cockpit, oldest first."""
+    return Answer(institutions.asset_history(desk, caller, customer_id, first, last))
 
 
 @v1.post("/customers/{customer_id}/words", response_model=shapes.SaidAnswer, tags=["work"])

@@ -29,7 +29,7 @@ from spark_jobs.config import Settings
 from spark_jobs.errors import C360Error
 from spark_jobs.ingest.identity import canonical_phone
 from spark_jobs.ingest.vault import Vault, VaultError, load_keys, source_subject, token
-from spark_jobs.publish.marts import MARTS
+from spark_jobs.publish.marts import COCKPIT, MARTS, WHOLE
 
 LOOKUP_BY = ("phone", "customer_number", "account")
 MOST_CANDIDATES = 20
@@ -62,13 +62,14 @@ _FIND = {
 
 @dataclass
 class Question:
-    """One question of one caller on one snapshot. known: freshness by revision, which does not change; facts: what the audit line says besides who and what."""
+    """One question of one caller on one snapshot. known: freshness by publication and revision, which does not change; facts: what the audit line says
+    besides who and what."""
 
     caller: Caller
     route: str
     snapshot: Snapshot
     today: Today
-    known: dict[int, dict[str, Any]]
+    known: dict[tuple[str, int], dict[str, Any]]
     facts: dict[str, Any] = field(default_factory=dict)
 
     def columns(self, mart: str, of: Sequence[str] | None = None) -> list[str]:
@@ -109,10 +110,13 @@ class Question:
         }
 
     def _freshness(self) -> dict[str, Any]:
-        if self.snapshot.revision not in self.known:
-            self.known.clear()
-            self.known[self.snapshot.revision] = freshness(self.snapshot)
-        return self.known.get(self.snapshot.revision) or freshness(self.snapshot)
+        publication = ROUTES[self.route].publication
+        key = (publication.name, self.snapshot.revision)
+        if key not in self.known:
+            for old in [old for old in list(self.known) if old[0] == publication.name]:
+                self.known.pop(old, None)
+            self.known[key] = freshness(self.snapshot, publication.dated_by)
+        return self.known.get(key) or freshness(self.snapshot, publication.dated_by)
 
 
 class Service:
@@ -129,17 +133,19 @@ class Service:
         self.keys = load_keys(settings.vault, environment)
         self.vault = Vault(settings.vault, self.keys)
         self.store = store or open_store(settings, environment)
+        self._stores = {WHOLE.name: self.store, COCKPIT.name: open_store(settings, environment, COCKPIT)}
         self.work = open_work(settings, environment)
         self.overlay = Overlay(self.work)
         self.pages = Pages(derived_key(self.keys, "pages"))
-        self._freshness: dict[int, dict[str, Any]] = {}
+        self._freshness: dict[tuple[str, int], dict[str, Any]] = {}
         self.rate = RateLimit(settings.serve_requests_per_minute)
         seal_left(settings.audit, self.keys)
         self.audit = Audit(settings.audit, self.keys)
 
     def close(self) -> None:
         """Stop what is under way, then close; the log last, for the lines of what was stopped."""
-        self.store.close()
+        for store in self._stores.values():
+            store.close()
         self.overlay.close()
         self.vault.close()
         self.audit.close()
@@ -154,7 +160,7 @@ class Service:
         try:
             self.rate.take(caller.id)
             caller.role.check(route, caller.scopes)
-            with self.store.snapshot() as snapshot:
+            with self._stores[ROUTES[route].publication.name].snapshot() as snapshot:
                 now = self.overlay.of(caller.id, snapshot.as_of_date)
                 question = Question(caller, route, snapshot, now, self._freshness, dict(facts))
                 yield question
@@ -374,7 +380,7 @@ class Service:
     def prospects(self, caller: Caller, limit: int = PAGE, page: str | None = None) -> dict[str, Any]:
         """Applicants to be called because their application has broken off, without those whose phone forbade it today."""
         with self.asked(caller, "prospects") as question:
-            data, following = self._page(
+            data, following = self.page_of(
                 question, "mart_prospect", f"as_of_date = $as_of_date and is_call and {NOT_SILENCED}", {},
                 question.columns("mart_prospect"), ("started_date", "prospect_id"), limit, page,
             )  # fmt: skip
@@ -406,7 +412,7 @@ class Service:
         """Calls of a list in the order they should be made, without those today's words forbid; each with who has it."""
         with self.asked(caller, "list_calls", list=_named(name)) as question:
             columns = question.columns("mart_outbound_call")
-            data, following = self._page(
+            data, following = self.page_of(
                 question, "mart_outbound_call", f"as_of_date = $as_of_date and is_call and list_name = $list and {STILL_ALLOWED}",
                 {"list": name}, columns, ("due_time", "customer_id"), limit, page,
             )  # fmt: skip
@@ -419,13 +425,13 @@ class Service:
     def list_suppressed(self, caller: Caller, name: str, limit: int = PAGE, page: str | None = None) -> dict[str, Any]:
         """Who is on a list and not called, and why."""
         with self.asked(caller, "list_suppressed", list=_named(name)) as question:
-            data, following = self._page(
+            data, following = self.page_of(
                 question, "mart_outbound_suppressed", "as_of_date = $as_of_date and list_name = $list", {"list": name},
                 question.columns("mart_outbound_suppressed"), ("customer_id",), limit, page,
             )  # fmt: skip
             return question.answer(data, next_page=following)
 
-    def _page(
+    def page_of(
         self, question: Question, mart: str, where: str, parameters: Mapping[str, Any], columns: Sequence[str],
         key: Sequence[str], limit: int, page: str | None,
     ) -> tuple[list[dict[str, Any]], str | None]:  # fmt: skip
@@ -555,7 +561,7 @@ class Service:
             when = when or (published.strftime("%Y-%m") if mart.month else published)
             column = mart.month or mart.day
             key = tuple(name for name in mart.key if name != column)
-            data, following = self._page(
+            data, following = self.page_of(
                 question, mart.name, f"{column} = $when", {"when": when}, question.columns(mart.name), key, limit, page
             )
             return question.answer(data, next_page=following)

@@ -118,6 +118,8 @@ Account = row_model("mart_customer_account", ENTRIES)
 Holding = row_model("mart_customer_holding", ENTRIES)
 Tag = row_model("mart_customer_tag", ENTRIES)
 Phone = row_model("mart_customer_phone", ENTRIES)
+Institution = row_model("mart_institution", ENTRIES)
+InstitutionHolding = row_model("mart_institution_holding", ENTRIES)
 Prospect = row_model("mart_prospect", ENTRIES)
 Suppressed = row_model("mart_outbound_suppressed", ENTRIES)
 CustomerCommission = row_model("mart_commission_customer_day", ENTRIES)
@@ -278,6 +280,18 @@ class MergeAnswer(Paged):
 
 class ReviewAnswer(Paged):
     data: list[Review]
+
+
+class InstitutionsAnswer(Paged):
+    data: list[Institution]
+
+
+class InstitutionAnswer(Answer):
+    data: list[Institution]
+
+
+class InstitutionHoldingsAnswer(Answer):
+    data: list[InstitutionHolding]
 
 
 class ChargeCheckAnswer(Paged):

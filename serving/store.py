@@ -25,6 +25,7 @@ from spark_jobs.config import POSTGRES_VARIABLE, Settings
 from spark_jobs.errors import InfrastructureError
 from spark_jobs.publish.dictionary import read_dictionary
 from spark_jobs.publish.duckdb_store import in_force
+from spark_jobs.publish.marts import WHOLE, Publication
 
 POOL_WAIT_SECONDS = 2
 RECONNECT_SECONDS = 30
@@ -41,7 +42,7 @@ BLOCKS = tuple(
 _PARAMETER = re.compile(r"\$(\w+)")
 _FRESHNESS = f"""
 select {", ".join(f"{block}_as_of_date" for block in BLOCKS)}, is_stale, is_partial
-from mart_customer_profile
+from {{mart}}
 where as_of_date = $as_of_date
 limit 1
 """
@@ -64,16 +65,16 @@ class Store(Protocol):
     def close(self) -> None: ...
 
 
-def open_store(settings: Settings, environment: Mapping[str, str]) -> Store:
-    """PostgreSQL where its connection string is given, else the published DuckDB file."""
+def open_store(settings: Settings, environment: Mapping[str, str], publication: Publication = WHOLE) -> Store:
+    """One publication: in PostgreSQL where its connection string is given, else the published DuckDB file."""
     if conninfo := environment.get(POSTGRES_VARIABLE):
-        return PostgresStore(conninfo, settings.serve_pool_size, settings.serve_timeout_seconds)
-    return EmbeddedStore(settings.published, settings.serve_timeout_seconds)
+        return PostgresStore(conninfo, settings.serve_pool_size, settings.serve_timeout_seconds, publication.schema)
+    return EmbeddedStore(publication.folder(settings.published), settings.serve_timeout_seconds)
 
 
-def freshness(snapshot: Snapshot) -> dict[str, Any]:
-    """How old each block of the revision is. A feed that is late is late for every customer, so one row speaks for all."""
-    found = snapshot.rows(_FRESHNESS, {"as_of_date": snapshot.as_of_date})
+def freshness(snapshot: Snapshot, mart: str) -> dict[str, Any]:
+    """How old each block of the revision is, as the mart says. A feed that is late is late for every customer, so one row speaks for all."""
+    found = snapshot.rows(_FRESHNESS.format(mart=mart), {"as_of_date": snapshot.as_of_date})
     row = found[0] if found else dict.fromkeys([f"{block}_as_of_date" for block in BLOCKS])
     return {
         "blocks": {block: row[f"{block}_as_of_date"] for block in BLOCKS},
@@ -217,16 +218,16 @@ def open_pool(conninfo: str, schema: str, size: int, timeout_seconds: int, confi
 
 
 class PostgresStore:
-    """Schema `c360`: one view a mart, and `served` with the revision in force. A request is one read-only transaction that sees one state."""
+    """The schema of a publication: one view a mart, and `served` with the revision in force. A request is one read-only transaction that sees one state."""
 
-    def __init__(self, conninfo: str, pool_size: int, timeout_seconds: int) -> None:
+    def __init__(self, conninfo: str, pool_size: int, timeout_seconds: int, schema: str = WHOLE.schema) -> None:
         from psycopg import IsolationLevel
 
         def configure(connection: Any) -> None:
             connection.isolation_level = IsolationLevel.REPEATABLE_READ
             connection.read_only = True
 
-        self._pool = open_pool(conninfo, "c360", pool_size, timeout_seconds, configure)
+        self._pool = open_pool(conninfo, schema, pool_size, timeout_seconds, configure)
 
     @contextmanager
     def snapshot(self) -> Iterator[_PostgresSnapshot]:

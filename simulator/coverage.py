@@ -31,6 +31,7 @@ KEYS: dict[str, tuple[str, ...]] = {
         "security_code",
     ),
     "credit_counter__contracts": ("contract_id",),
+    "e_office__institutions": ("client_number",),
     "fund_advice_counter__agreements": ("agreement_id",),
     "fund_counter__accounts": ("account_id",),
     "fund_counter__holdings": ("account_id", "product_code", "share_class"),

@@ -710,6 +710,27 @@ class CustomerLinkRemoved(NamedTuple):
     client_number: str
 
 
+class InstitutionSet(NamedTuple):
+    """What e-office knows of an institution among the clients of the normal counter, absolute. Key: client_number.
+
+    institution_kind: company | bank | securities_firm | fund_manager | private_fund_manager | insurer | trust_company | other.
+    investor_class: ordinary | professional_a | professional_b | professional_c. contact_name and contact_phone: whom to call there.
+    """
+
+    client_number: str
+    institution_kind: str
+    investor_class: str
+    registered_capital_amount: Money | None
+    licence_expiry_date: dt.date | None
+    contact_name: str | None
+    contact_phone: str | None
+    updated_date: dt.date
+
+
+class InstitutionRemoved(NamedTuple):
+    client_number: str
+
+
 # ---------------------------------------------------------------- call platform
 
 
@@ -855,6 +876,8 @@ EVENT_ORDER: tuple[type, ...] = (
     SubscriptionQuotaRemoved,
     CustomerLinkSet,
     CustomerLinkRemoved,
+    InstitutionSet,
+    InstitutionRemoved,
     ConsentSet,
     ConsentRemoved,
     CallMade,

@@ -356,6 +356,7 @@ FEEDS: dict[str, Callable[[EndOfDay], pd.DataFrame]] = {
     "operations__allotments": _table("allotments"),
     "operations__subscription_quotas": _table("subscription_quotas"),
     "operations__customer_links": _table("customer_links"),
+    "e_office__institutions": _table("institutions"),
     "call_platform__consents": _table("consents"),
     "call_platform__calls": lambda day: day.events(ev.CallMade),
     "call_platform__complaints": _table("complaints"),

@@ -73,6 +73,17 @@ CODES: dict[str, dict[str, str]] = {
     "call_direction": {"out": "1", "in": "2"},
     "call_result": {"reached": "1", "no_answer": "2", "refused": "3"},
     "complaint_status": {"open": "0", "settled": "1"},
+    "institution_kind": {
+        "company": "1",
+        "bank": "2",
+        "securities_firm": "3",
+        "fund_manager": "4",
+        "private_fund_manager": "5",
+        "insurer": "6",
+        "trust_company": "7",
+        "other": "9",
+    },
+    "investor_class": {"ordinary": "0", "professional_a": "1", "professional_b": "2", "professional_c": "3"},
     "link_reason": {"document_renewed": "1", "document_corrected": "2", "other": "9"},
     "aml_grade": {"low": "1", "medium": "2", "high": "3"},
     "permission_kind": {
@@ -626,6 +637,14 @@ _SPECIFICATIONS: dict[str, tuple[str, str, str, str, str]] = {
         _STATE_FEED,
         "aml_grades_{date}.txt",
         "client_number aml_grade:aml_grade graded_date:date review_date:date",
+        "",
+    ),
+    "e_office__institutions": (
+        "delimited",
+        _STATE_FEED,
+        "institutions_{date}.txt",
+        "client_number institution_kind:institution_kind investor_class:investor_class registered_capital_amount:money "
+        "licence_expiry_date:date contact_name contact_phone updated_date:date",
         "",
     ),
     "account_opening__applications": (

@@ -24,6 +24,8 @@ FOREIGN_KINDS = ["passport", "hk_macau_permit", "taiwan_permit", "foreign_perman
 LANDLINE_SHARE, NO_PHONE_SHARE, PLUS_86_SHARE = 0.01, 0.03, 0.02
 FOREIGN_SHARE, WRONG_CHECK_SHARE, OLD_FORM_SHARE, LOWER_CASE_SHARE = 0.02, 0.004, 0.02, 0.3
 PHONE_STEP, PHONES = 1_234_567_891, 7_000_000_000
+# Places of phones: persons from 0, institutions from FIRST_FIRM, people to call there from FIRST_CONTACT.
+FIRST_FIRM, FIRST_CONTACT, CONTACTS = 3_000_000_000, 5_000_000_000, 1_000_000_000
 
 PEOPLE_COLUMNS = [
     "person_key",
@@ -83,7 +85,7 @@ class People:
         serials = [f"{i + 1:d}号" if i >= 40 else "" for i in range(self._firms, self._firms + count)]
         names = [f"{p}{s}{t}有限公司" for p, s, t in zip(places, serials, trades, strict=True)]
         firms = _frame("firm", self._firms, "institution", "unified_social_credit_code", names, codes)
-        firms["mobile_phone"] = _phones(generator, 3_000_000_000 + self._firms, count)
+        firms["mobile_phone"] = _phones(generator, FIRST_FIRM + self._firms, count)
         self._firms += count
         return firms
 
@@ -96,6 +98,12 @@ class People:
         products["mobile_phone"] = None
         self._products += count
         return products
+
+
+def new_contacts(generator: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Names and mobile phones of people at institutions, who are no clients themselves; the phones are nobody else's."""
+    places = FIRST_CONTACT + generator.integers(0, CONTACTS, count)
+    return _person_names(generator, count), _mobile_phones(_phone_numbers(places))
 
 
 def _frame(key: str, first: int, client_kind: str, identity_kind: str, names: list, codes: list) -> pd.DataFrame:
@@ -125,13 +133,22 @@ def _person_names(generator: np.random.Generator, count: int) -> np.ndarray:
 
 
 def _phones(generator: np.random.Generator, first: int, count: int) -> np.ndarray:
-    numbers = (np.arange(first + 1, first + count + 1, dtype=np.int64) % PHONES) * PHONE_STEP % PHONES
-    phones = np.array([f"1{number + 3_000_000_000}" for number in numbers.tolist()], dtype=object)
+    numbers = _phone_numbers(np.arange(first + 1, first + count + 1, dtype=np.int64))
+    phones = _mobile_phones(numbers)
     kind = generator.random(count)
     phones = np.where(kind < PLUS_86_SHARE, "+86" + phones, phones) if count else phones
     landlines = np.array([f"010-8{number % 10_000_000:07d}" for number in numbers.tolist()], dtype=object)
     phones = np.where(kind > 1 - LANDLINE_SHARE, landlines, phones)
     return np.where(chosen(generator, count, NO_PHONE_SHARE), None, phones)
+
+
+def _phone_numbers(places: np.ndarray) -> np.ndarray:
+    """One for each place; neighbours look nothing like each other."""
+    return places % PHONES * PHONE_STEP % PHONES
+
+
+def _mobile_phones(numbers: np.ndarray) -> np.ndarray:
+    return np.array([f"1{number + 3_000_000_000}" for number in numbers.tolist()], dtype=object)
 
 
 def _spoil_check_digits(people: pd.DataFrame, wrong: np.ndarray) -> None:

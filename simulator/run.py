@@ -11,6 +11,7 @@ from simulator import (
     activity_contact,
     activity_credit,
     activity_fund,
+    activity_institutions,
     activity_links,
     activity_normal,
     activity_opening,
@@ -97,6 +98,7 @@ def _open(day: Day, cast: Cast, ordinary: int) -> None:
     activity_opening.open_applications(day)
     activity_standing.open_standing(day)
     activity_links.open_links(day)
+    activity_institutions.open_institutions(day)
     _close(day)
 
 
@@ -128,6 +130,7 @@ def _live(day: Day, cast: Cast, customers: int) -> None:
     activity_contact.keep_contacts(day)
     activity_standing.keep_standing(day)
     activity_links.keep_links(day)
+    activity_institutions.keep_institutions(day)
     _close(day)
 
 

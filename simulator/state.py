@@ -48,6 +48,7 @@ ABSOLUTE_TABLES: dict[str, tuple[tuple[type, ...], type | None, tuple[str, ...]]
         ("account_id", "exchange_code", "security_code"),
     ),
     "customer_links": ((ev.CustomerLinkSet,), ev.CustomerLinkRemoved, ("business_line", "client_number")),
+    "institutions": ((ev.InstitutionSet,), ev.InstitutionRemoved, ("client_number",)),
     "consents": ((ev.ConsentSet,), ev.ConsentRemoved, ("consent_id",)),
     "complaints": ((ev.ComplaintSet,), ev.ComplaintRemoved, ("complaint_id",)),
     "aml_grades": ((ev.AmlGradeSet,), ev.AmlGradeRemoved, ("client_number",)),

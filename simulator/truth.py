@@ -37,6 +37,7 @@ from simulator.truth_customers import CustomerRegistry, CustomersOfDay, Profile
 from simulator.truth_files import TruthFiles
 from simulator.truth_flows import CLIENT_CLASSES, cash_flow_rows, client_flows_by_account
 from simulator.truth_income import RunningAdviceFees, incomes_by_account, sum_agreements
+from simulator.truth_institutions import Institution, InstitutionBook, institution_rows
 from simulator.truth_market import Market, read_market
 from simulator.truth_merges import MergeBook, Merges, merge_rows, review_rows
 from simulator.truth_money import CENT, ZERO
@@ -96,6 +97,7 @@ class _TruthRun:
         self._contacts = ContactBook()
         self._applications = ApplicationBook()
         self._grades_and_permissions = StandingBook()
+        self._institutions = InstitutionBook()
         self._charges = ChargeBook()
         self._tags = RunningTags()
         self._accruals = RunningAccruals()
@@ -147,6 +149,7 @@ class _TruthRun:
         self._contacts.apply(self._log, business_date)
         self._applications.apply(self._log, business_date)
         self._grades_and_permissions.apply(self._log, business_date)
+        self._institutions.apply(self._log, business_date)
         self._charges.apply(self._log, business_date)
         if previous_date:
             self._note_last_trades(business_date, customers, fees)
@@ -159,7 +162,8 @@ class _TruthRun:
         movements = self._movements.rows_of_day(business_date, customers, standings, flows)
         self._files.add("customer_movements", movements)
         if previous_date:
-            phones = phone_rows(business_date, state, customers, self._registry.order_of)
+            contacts = self._institutions.contact_phones()
+            phones = phone_rows(business_date, state, customers, self._registry.order_of, contacts)
             self._files.add("customer_phones", phones)
             if merges := self._merges.get(business_date):
                 self._files.add("customer_merges", merge_rows(business_date, merges))
@@ -236,6 +240,9 @@ class _TruthRun:
             accounts_of_customer.setdefault(customer_id, []).append(key)
         contacts = self._contacts.contacts(customers)
         grades_and_permissions = self._grades_and_permissions.standings(customers)
+        institutions = self._institutions.institutions(customers)
+        under = institution_rows(business_date, customers, assets_of_customer, institutions)
+        self._files.add("institutions", under)
         favourites = self._preferences.favourites()
         days, served = [], []
         for customer_id, profile in sorted(customers.profiles.items()):
@@ -252,7 +259,8 @@ class _TruthRun:
             contact = contacts[customer_id]
             row = (
                 business_date, customer_id, *profile.cells(), *age_cells(profile.birth_date, business_date), last_trade_date,
-                *turnover, *favourites.get(customer_id, (None, None)), *profits, asset_band(of_month.amount), *worst, *advice, *held, *offers, *contact, *grades_and_permissions[customer_id], NOBODY_HAS_A_PENSION, *standing, *assets.cells(), *of_20_days,
+                *turnover, *favourites.get(customer_id, (None, None)), *profits, asset_band(of_month.amount), *worst, *advice, *held, *offers, *contact, *grades_and_permissions[customer_id],
+                *institutions.get(customer_id, Institution()), NOBODY_HAS_A_PENSION, *standing, *assets.cells(), *of_20_days,
                 *of_month,
             )  # fmt: skip
             self._files.add("customers", [row])

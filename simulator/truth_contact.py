@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from simulator import events
@@ -77,16 +77,27 @@ class ContactBook:
 
 
 def phone_rows(
-    business_date: dt.date, state: BrokerState, customers: CustomersOfDay, order_of: Callable[[MemberKey], tuple]
+    business_date: dt.date,
+    state: BrokerState,
+    customers: CustomersOfDay,
+    order_of: Callable[[MemberKey], tuple],
+    contacts: Iterable[tuple[str, str]],
 ) -> Iterator[tuple]:
-    """(date, customer, rank of a phone, how many client numbers have it), sorted: the profile's phone first, then that of the earliest."""
-    clients: dict[str, dict[str, list[MemberKey]]] = defaultdict(lambda: defaultdict(list))
+    """(date, customer, rank of a phone, how many client numbers have it), sorted: the profile's phone first, then that of the earliest.
+
+    contacts: client numbers of institutions with the phone of whom to call there, which come after those of the normal counter.
+    """
+    clients: dict[str, dict[str, list[tuple]]] = defaultdict(lambda: defaultdict(list))
     for key, customer_id in customers.customer_of_member.items():
         if phone := plain_phone(state.clients[key].mobile_phone):
-            clients[customer_id][phone].append(key)
+            clients[customer_id][phone].append(order_of(key))
+    for number, phone in contacts:
+        if customer_id := customers.customer_of_member.get(("NOR", number)):
+            _, first_seen, open_date, _, _ = order_of(("NOR", number))
+            clients[customer_id][plain_phone(phone)].append((True, first_seen, open_date, "EOF", number))
     for customer_id, phones in sorted(clients.items()):
         first = plain_phone(customers.profiles[customer_id].mobile_phone)
-        ranked = sorted(phones, key=lambda phone: (phone != first, min(map(order_of, phones[phone]))))
+        ranked = sorted(phones, key=lambda phone: (phone != first, min(phones[phone])))
         for rank, phone in enumerate(ranked, start=1):
             yield (business_date, customer_id, rank, len(phones[phone]))
 

@@ -42,10 +42,11 @@ class Profile(NamedTuple):
     birth_date: dt.date | None
     open_date: dt.date
     mobile_phone: str | None
+    manager_client_number: str | None
 
     def cells(self) -> tuple:
-        """All but the phone, which is not written down."""
-        return self[:-1]
+        """All but the phone and the manager, which are not written down."""
+        return self[:-2]
 
 
 class CustomersOfDay(NamedTuple):
@@ -163,6 +164,7 @@ def _profile(
             _birth_date(normal_client),
             open_date,
             normal_client.mobile_phone,
+            normal_client.manager_client_number,
         )
     first = members[0].key
     earliest_account = min(accounts_of_member[first], key=lambda account: (account.open_date, account.account_id))
@@ -170,7 +172,7 @@ def _profile(
     customer_kind = _KIND_OF_DOCUMENT.get(client.identity_kind, "person")
     return Profile(
         customer_kind, earliest_account.branch_id, main_staff, None, None, None, None, _birth_date(client), open_date,
-        client.mobile_phone,
+        client.mobile_phone, None,
     )  # fmt: skip
 
 

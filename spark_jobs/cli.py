@@ -735,9 +735,10 @@ def rollback(
     revision: Annotated[int, typer.Option(help="a kept revision; see c360 status")],
     reason: Annotated[str, typer.Option(help="why; needed where two persons decide")] = "",
     by: Annotated[str | None, typer.Option(help="who decides; without it, the login name")] = None,
+    cockpit: Annotated[bool, typer.Option("--cockpit", help="of the institutional cockpit alone")] = False,
 ) -> None:
     """Publish an earlier revision again, in one step."""
-    _decide("rollback", {"revision": revision}, reason, by)
+    _decide("rollback", {"revision": revision} | ({"cockpit": True} if cockpit else {}), reason, by)
 
 
 @app.command()

@@ -47,9 +47,14 @@ _TUNING = {
     # Rows of a range of days are written as they come, without sorting them by day first; what the open files may hold is bounded.
     "spark.sql.maxConcurrentOutputFileWriters": "64",
     "spark.hadoop.parquet.memory.pool.ratio": "0.25",
-    # No value of these stands twice, so looking for repetitions finds none.
-    "spark.hadoop.parquet.enable.dictionary#_row_hash": "false",
-    "spark.hadoop.parquet.enable.dictionary#_source_row": "false",
+    # Hardly any value of these stands twice in a day, so looking for repetitions finds none.
+    **{
+        f"spark.hadoop.parquet.enable.dictionary#{column}": "false"
+        for column in ("_row_hash", "_source_row", "mobile_phone_token", "identity_number_token", "client_name_token")
+    },
+    # A day is read whole, so nobody asks a file's groups of rows for their smallest and largest value or how long their values are.
+    "spark.hadoop.parquet.column.statistics.enabled": "false",
+    "spark.hadoop.parquet.size.statistics.enabled": "false",
     # How many tasks a step has follows from its bytes, not from the cores: every task is sent the whole plan.
     "spark.sql.files.minPartitionNum": "1",
     "spark.sql.files.maxPartitionBytes": "16m",

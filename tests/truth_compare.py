@@ -56,10 +56,16 @@ CLAIMS = {
             "maximum_option_risk_degree, minimum_guarantee_ratio, guarantee_tier, next_repurchase_date, advice_agreement_count, "
             "next_advice_end_date, fund_advice_amount, year_advice_fee_amount, holding_count, mismatched_holding_count, next_option_expiry_date, next_product_maturity_date, "
             "ipo_payment_due_date, ipo_unpaid_amount, ipo_short_amount, ipo_subscription_date, ipo_subscription_amount, ipo_subscription_short_amount, has_marketing_consent, is_do_not_call, last_call_date, "
-            "last_call_result, last_reached_date, open_complaint_count, aml_grade, aml_review_date, permissions, has_pension_account, inactive_days, life_cycle, "
+            "last_call_result, last_reached_date, open_complaint_count, aml_grade, aml_review_date, permissions, institution_kind, investor_class, registered_capital_amount, licence_expiry_date, has_pension_account, inactive_days, life_cycle, "
             "is_valid_customer, "
             f"{_ASSETS}, average_20d_sum_amount, average_20d_days, average_20d_asset_amount, month_average_sum_amount, "
             "month_average_days, month_average_asset_amount from mart_customer_profile",
+        ),
+        Claim(
+            "institutions",
+            ("business_date", "customer_id"),
+            "select as_of_date as business_date, customer_id, parent_customer_id, customer_kind, institution_kind, investor_class, registered_capital_amount, "
+            "licence_expiry_date, product_count, total_asset_amount, net_asset_amount, group_total_asset_amount, group_net_asset_amount from mart_institution",
         ),
         Claim(
             "accounts",

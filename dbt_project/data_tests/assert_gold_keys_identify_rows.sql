@@ -20,6 +20,7 @@
     'calls',
     'open_complaints',
     'aml_grades',
+    'institutions',
     'permissions',
     'applications',
     'trades',

@@ -26,8 +26,12 @@ MONTHS_SHOWN_DAYS = 365
 MOST_HOLDINGS = 12
 
 # What a page shows of a customer, in this order; a column the published marts or the role do not have is left out.
+OF_PERSON = ("gender", "age_band")
+OF_INSTITUTION = (
+    "institution_kind", "investor_class", "registered_capital_amount", "licence_expiry_date", "contact_name_masked",
+)  # fmt: skip
 WHO = (
-    "gender", "age_band", "region_name", "main_staff_name_masked", "main_staff_employee_id", "open_date", "customer_status",
+    "region_name", "main_staff_name_masked", "main_staff_employee_id", "open_date", "customer_status",
     "life_cycle", "mobile_phone_masked", "identity_masked",
 )  # fmt: skip
 CONTACT = ("last_call_date", "last_call_result", "last_reached_date")
@@ -137,8 +141,8 @@ def _screen(service: Service, caller: Caller, reference: Reference, words: Words
         "envelope": profile,
         "row": row,
         "today": today,
-        "who": _some(row, WHO),
-        "contact": _some(row, CONTACT),
+        "who": some(row, (OF_INSTITUTION if row.get("institution_kind") else OF_PERSON) + WHO),
+        "contact": some(row, CONTACT),
         "consent": _consent(row, today),
         "other_phones": [
             one["mobile_phone_masked"] for one in ask("phones", Service.phones) or [] if one["phone_rank"] > 1
@@ -161,10 +165,10 @@ def _screen(service: Service, caller: Caller, reference: Reference, words: Words
     holdings = ask("holdings", Service.holdings)
     call = shown["call"]
     shown |= {
-        "blocks": _blocks(row),
-        "totals": _some(row, TOTALS),
-        "risk": _some(row, RISK),
-        "open_items": _some(row, OPEN_ITEMS),
+        "blocks": blocks_of(row),
+        "totals": some(row, TOTALS),
+        "risk": some(row, RISK),
+        "open_items": some(row, OPEN_ITEMS),
         "curve": history and _curve(history),
         "holdings": holdings and sorted(holdings, key=lambda one: one.get("market_value_amount") or 0, reverse=True),
         "accounts": ask("accounts", Service.accounts),
@@ -174,16 +178,17 @@ def _screen(service: Service, caller: Caller, reference: Reference, words: Words
     return shown, revisions
 
 
-def _some(row: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+def some(row: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """Those of the columns the row has, in this order."""
     return {name: row[name] for name in names if name in row}
 
 
-def _blocks(row: dict[str, Any]) -> list[dict[str, Any]]:
+def blocks_of(row: dict[str, Any]) -> list[dict[str, Any]]:
     """Assets by business line with the day each is of; a line that never delivered has no date."""
     return [
-        {"name": name, "as_of_date": row.get(f"{name}_as_of_date"), "amounts": _some(row, columns)}
+        {"name": name, "as_of_date": row.get(f"{name}_as_of_date"), "amounts": some(row, columns)}
         for name, columns in BLOCKS.items()
-        if _some(row, columns)
+        if some(row, columns)
     ]
 
 

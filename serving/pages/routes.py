@@ -11,7 +11,7 @@ from starlette.responses import Response
 from serving import calls
 from serving.callers import Caller
 from serving.overlay import RESULTS, WORDS
-from serving.pages import commission, customers
+from serving.pages import commission, customers, institutions
 from serving.pages.customers import Reference, reference_of, reference_text
 from serving.pages.sessions import seconds_now
 from serving.pages.tickets import use_ticket
@@ -290,6 +290,28 @@ def performance(visit: Visiting, month: Month = None) -> Response:
 @router.get("/rates")
 def rates(visit: Visiting, day: Day = None) -> Response:
     return visit.show("rates.html", **commission.of_rates(visit.desk, visit.caller(), day))
+
+
+# institutions
+
+
+@router.get("/institutions")
+def institutions_page(visit: Visiting) -> Response:
+    caller = visit.caller()
+    shown = institutions.overview(visit.desk, caller)
+    references = [reference_text(visit.desk, caller, Reference(row["customer_id"])) for row in shown["rows"]]
+    return visit.show("institutions.html", **shown, references=references, most=institutions.MOST_SHOWN)
+
+
+@router.get("/institutions/{text}")
+def institution(visit: Visiting, text: Ref) -> Response:
+    caller = visit.caller()
+    shown = institutions.screen(visit.desk, caller, reference_of(visit.desk, caller, text).customer)
+    references = [reference_text(visit.desk, caller, Reference(row["customer_id"])) for row in shown["under"]]
+    return visit.show(
+        "institution.html", **shown, references=references, under_columns=institutions.UNDER, holding_columns=institutions.HOLDINGS,
+        most_holdings=institutions.MOST_HOLDINGS,
+    )  # fmt: skip
 
 
 # the day

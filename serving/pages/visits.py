@@ -24,7 +24,7 @@ from spark_jobs.errors import C360Error
 
 _NAVIGATION = (("look_up", "lookup", "/look-up"), ("calls", "lists", "/calls"),
                ("commission", "commission_branches", "/branches"), ("performance", "performance_employees", "/performance"),
-               ("rates", "rate_checks", "/rates"), ("status", "status", "/status"))  # fmt: skip
+               ("rates", "rate_checks", "/rates"), ("institutions", "institutions", "/institutions"), ("status", "status", "/status"))  # fmt: skip
 
 
 @dataclass

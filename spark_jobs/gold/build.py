@@ -97,7 +97,7 @@ def build_gold(
     return {
         "customers": everybody,
         "customer_merges": merged,
-        "member_phones": customers.build_member_phones(present),
+        "member_phones": customers.build_member_phones(present, silver("e_office__institutions")),
         "customer_reviews": merges.build_customer_reviews(links, merged, present),
         "accounts": accounts,
         "quarantined_customers": customers.build_quarantined_customers(held, present, accounts),
@@ -146,6 +146,7 @@ def build_gold(
         "phone_consents": contacts.build_phone_consents(silver("call_platform__consents")),
         "calls": contacts.build_calls(silver("call_platform__calls")),
         "aml_grades": standing.build_aml_grades(silver("aml_system__grades"), present),
+        "institutions": standing.build_institutions(silver("e_office__institutions"), present),
         "permissions": standing.build_permissions(silver("account_opening__permissions"), present),
         "applications": applications.build_applications(silver("account_opening__applications"), present),
         "open_complaints": contacts.build_open_complaints(silver("call_platform__complaints"), present),

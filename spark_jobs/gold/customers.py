@@ -9,6 +9,9 @@ from spark_jobs.gold.tables import conform
 from spark_jobs.ingest.bronze import CUSTOMER_LINES
 from spark_jobs.silver.members import ORDER
 
+CONTACTS = "EOF"
+"""The system code of people to call at an institution, whom e-office knows."""
+
 
 def build_members_present(sightings: DataFrame, members: DataFrame) -> DataFrame:
     """Sightings with customer_id and first_seen_date. Grain: (business_date, system_code, client_number)."""
@@ -74,9 +77,21 @@ def build_customers(present: DataFrame) -> DataFrame:
     return conform(speaking.join(managers, on=["business_date", "manager_client_number"], how="left"), "customers")
 
 
-def build_member_phones(present: DataFrame) -> DataFrame:
-    """The phone of every client number that has one, with what ranks its client numbers."""
-    phones = present.where("mobile_phone_token is not null")
+def build_member_phones(present: DataFrame, institutions: DataFrame) -> DataFrame:
+    """The phone of every client number that has one, with what ranks its client numbers.
+
+    institutions: as e-office describes them; whom to call there counts as one more client number, with the system code CONTACTS.
+    """
+    contacts = institutions.select(
+        "business_date",
+        "client_number",
+        F.col("contact_phone_token").alias("mobile_phone_token"),
+        F.col("contact_phone_masked").alias("mobile_phone_masked"),
+    )
+    phone = ("mobile_phone_token", "mobile_phone_masked")
+    called = present.where("system_code = 'NOR'").drop(*phone).join(contacts, on=["business_date", "client_number"])
+    everybody = present.unionByName(called.withColumn("system_code", F.lit(CONTACTS)))
+    phones = everybody.where("mobile_phone_token is not null")
     return conform(phones.withColumn("first_open_date", F.col("_first_open_date")), "member_phones")
 
 

@@ -1,4 +1,4 @@
-"""How the money-laundering check grades customers, and what they may trade beyond common shares."""
+"""How the money-laundering check grades customers, what they may trade beyond common shares, and what e-office knows of institutions."""
 
 from __future__ import annotations
 
@@ -35,3 +35,10 @@ def build_permissions(permissions: DataFrame, present: DataFrame) -> DataFrame:
         .agg(F.min("opened_date").alias("opened_date"))
     )
     return conform(opened, "permissions")
+
+
+def build_institutions(institutions: DataFrame, present: DataFrame) -> DataFrame:
+    """What e-office says of client numbers of the normal counter delivered that day, whatever kind of customer they are."""
+    return conform(
+        institutions.join(normal_clients(present), on=["business_date", "client_number"], how="inner"), "institutions"
+    )

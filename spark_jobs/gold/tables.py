@@ -273,6 +273,14 @@ TABLES: dict[str, GoldTable] = {
             "customer_id string, business_date date, aml_grade string, aml_graded_date date, aml_review_date date",
         ),
         GoldTable(
+            "institutions",
+            "client number of an institution e-office describes and business date",
+            ("client_number", "business_date"),
+            "client_number string, business_date date, customer_id string, institution_kind string, investor_class string, "
+            f"registered_capital_amount {MONEY}, licence_expiry_date date, contact_name_masked string, contact_phone_token string, "
+            "contact_phone_masked string, updated_date date",
+        ),
+        GoldTable(
             "permissions",
             "customer, permission and business date",
             ("customer_id", "permission_kind", "business_date"),

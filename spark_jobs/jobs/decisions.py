@@ -27,6 +27,7 @@ from spark_jobs.jobs.status import read_status
 from spark_jobs.ledger import WAITING
 from spark_jobs.lock import writer_lock
 from spark_jobs.publish.duckdb_store import in_force, point_at, revision_file
+from spark_jobs.publish.marts import COCKPIT, WHOLE, Publication
 from spark_jobs.publish.postgres_store import PostgresStore
 from spark_jobs.quality.approvals import Request as LoadRequest
 from spark_jobs.quality.approvals import nothing_to_accept, nothing_to_leave_out, without_request
@@ -195,19 +196,26 @@ def _release(settings: Settings, arguments: Arguments, reason: str, who: str, co
 
 
 def _see_published(settings: Settings, arguments: Arguments) -> str:
+    folder = _publication(arguments).folder(settings.published)
     if "revision" in arguments:
-        revision_file(settings.published, arguments["revision"])
-    return digest(in_force(settings.published).revision)
+        revision_file(folder, arguments["revision"])
+    return digest(in_force(folder).revision)
+
+
+def _publication(arguments: Arguments) -> Publication:
+    return COCKPIT if arguments.get("cockpit") else WHOLE
 
 
 def _rollback(settings: Settings, arguments: Arguments, reason: str, who: str, console: Console) -> None:
-    revision = arguments["revision"]
+    revision, publication = arguments["revision"], _publication(arguments)
+    folder = publication.folder(settings.published)
     with writer_lock(settings.work, f"rollback to revision {revision}"):
-        revision_file(settings.published, revision)
-        if serving := PostgresStore.of(os.environ):
+        revision_file(folder, revision)
+        if serving := PostgresStore.of(os.environ, publication):
             serving.point_at(revision, settings.revisions_kept)
-        now = point_at(settings.published, revision, settings.revisions_kept)
-    console.print(f"revision {now.revision} is published, as of {now.as_of_date}")
+        now = point_at(folder, revision, settings.revisions_kept)
+    what = "of the cockpit " if publication is COCKPIT else ""
+    console.print(f"revision {now.revision} {what}is published, as of {now.as_of_date}")
 
 
 def _see_customer(settings: Settings, arguments: Arguments) -> str:

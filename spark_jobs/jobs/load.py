@@ -7,7 +7,7 @@ nothing new writes nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame
 
 from spark_jobs.context import Run
 from spark_jobs.contracts import Contract
-from spark_jobs.errors import DeliveryError, GateError
+from spark_jobs.errors import DeliveryError
 from spark_jobs.gold.build import build_gold, sightings
 from spark_jobs.gold.calendar import build_calendar
 from spark_jobs.gold.freshness import build_freshness
@@ -24,21 +24,18 @@ from spark_jobs.ingest.deliveries import look_at_all
 from spark_jobs.ingest.feed import FeedRange, decide, plan_feed, read_and_judge, settle, silver_schema
 from spark_jobs.ingest.numbers import NumberMaps
 from spark_jobs.ingest.quarantine import held_rows
-from spark_jobs.io import in_days
 from spark_jobs.ledger import DeliveryRecord
 from spark_jobs.mappings import is_number_map
 from spark_jobs.publish import duckdb_store
-from spark_jobs.publish.bonus import BonusTable, read_bonus_table
-from spark_jobs.publish.candidate import build_candidate, candidate_name, drop_candidate
+from spark_jobs.publish.bonus import read_bonus_table
+from spark_jobs.publish.cockpit import days_ahead, publish_ahead
 from spark_jobs.publish.dictionary import read_dictionary
-from spark_jobs.publish.marts import MARTS
-from spark_jobs.publish.postgres_store import PostgresStore
-from spark_jobs.publish.revisions import add_revision, expected_rows, next_revision, record_publication
+from spark_jobs.publish.publishing import publish
 from spark_jobs.quality.approvals import SHRINK, WITHOUT, Request
 from spark_jobs.quality.gates import broken_days, must_agree, run_gate
-from spark_jobs.quality.judgement import judge_gold
-from spark_jobs.quality.plausible import Finding, PlausibleRule
-from spark_jobs.quality.rules import Rule, feed_rules, suite
+from spark_jobs.quality.judgement import judge_gold, stop_on_failure
+from spark_jobs.quality.plausible import Finding
+from spark_jobs.quality.rules import feed_rules
 from spark_jobs.quality.totals import check_slices
 from spark_jobs.reconcile.checks import Check, load_checks
 from spark_jobs.reconcile.engine import reconcile
@@ -48,12 +45,13 @@ from spark_jobs.silver.members import build_new_members
 
 @dataclass
 class Outcome:
-    """What a load did."""
+    """What a load did. cockpit: days that are held and of which the cockpit is published nevertheless."""
 
     records: list[DeliveryRecord] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     built: list[date] = field(default_factory=list)
     published: list[date] = field(default_factory=list)
+    cockpit: list[date] = field(default_factory=list)
     blocked: dict[date, list[str]] = field(default_factory=dict)
     unreconciled: list[Hold] = field(default_factory=list)
     revision: int | None = None
@@ -90,8 +88,11 @@ def load(
     if outcome.unreconciled:
         unpublished = [day for day in unpublished if day < outcome.unreconciled[0].business_date]
     for alike in days_merged_alike(run.lake, unpublished) if unpublished else ():
-        outcome.revision = _publish(run, alike, bonus, PostgresStore.of(environment))
+        outcome.revision = publish(run, alike, bonus, environment)
         outcome.published += alike
+    outcome.cockpit = days_ahead(run, buildable)
+    if outcome.cockpit:
+        publish_ahead(run, outcome.cockpit, environment)
     return outcome
 
 
@@ -250,7 +251,7 @@ def _build_gold(run: Run, checks: list[Check], days: list[date]) -> list[Finding
     with run.timed("gate gold"):
         written = {name: run.lake.read("gold", name, days) for name in frames}
         findings = judge_gold(run, written, days)
-        _stop_on_failure(run, "gold", written, findings)
+        stop_on_failure(run, "gold", written, findings)
         run.metrics.flush(run.number)
     for frame in frames.values():
         frame.unpersist()
@@ -258,63 +259,3 @@ def _build_gold(run: Run, checks: list[Check], days: list[date]) -> list[Finding
         reconcile(run, checks, days)
     run.ledger.mark_done(days, "gold", run.number)
     return findings
-
-
-def _stop_on_failure(run: Run, layer: str, frames: dict[str, DataFrame], findings: Sequence[Finding] = ()) -> None:
-    """Gate a layer whose rules only stop or warn. Raises GateError C360-257 naming every broken rule about rows, and C360-262
-    naming every day whose figures are not plausible."""
-    tables = {}
-    for name, frame in frames.items():
-        rules = suite(layer, name)
-        helpers = [helper for rule in rules if (helper := rule.helper()) is not None]
-        tables[name] = (frame.select("*", *helpers), rules)
-    results = run_gate(layer, tables, run.settings.work / "data_docs" / layer, findings)
-    must_agree([result for result in results if isinstance(result.rule, PlausibleRule)], broken_days(findings))
-    broken = [
-        result
-        for result in results
-        if isinstance(result.rule, Rule) and result.unexpected and result.rule.severity == "stop"
-    ]
-    if broken:
-        listed = "; ".join(
-            f"{item.table}: {item.rule.message} in {item.unexpected:,} of {item.rows:,} rows" for item in broken[:8]
-        )
-        raise GateError(
-            "C360-257", f"{len(broken)} rules of the {layer} layer are broken: {listed}", where=f"layer {layer}",
-            kept="everything before; yesterday stays published", next_step="c360 status, correct the delivery, then load again",
-        )  # fmt: skip
-    doubted = [finding for finding in findings if finding.is_broken and finding.rule.severity == "stop"]
-    if doubted:
-        listed = "; ".join(f"{item.table} on {item.business_date}: {item.sentence()}" for item in doubted[:8])
-        raise GateError(
-            doubted[0].rule.code, f"{len(doubted)} figures of the {layer} layer are not plausible: {listed}", where=f"layer {layer}",
-            kept="everything before; yesterday stays published",
-            next_step="correct the delivery, or, if the figure is right, the rule under expectations/suites, then load again",
-        )  # fmt: skip
-
-
-def _publish(run: Run, days: list[date], bonus: BonusTable, serving: PostgresStore | None) -> int:
-    with run.timed("dbt"):
-        statements = build_candidate(run, days)
-    with run.timed("gate marts"):
-        name = candidate_name(run)
-        _stop_on_failure(
-            run,
-            "marts",
-            {mart: run.spark.table(f"{name}.{mart}").where(in_days(days, MARTS[mart].day)) for mart in MARTS},
-        )
-    with run.timed("publish"):
-        revision = next_revision(run)
-        add_revision(run, days, revision)
-        record_publication(run, days, revision, bonus.digest)
-        expected = expected_rows(run, days)
-        file = duckdb_store.write_revision(run.lake.root, run.settings.published, revision, expected, bonus)
-        duckdb_store.keep_statements(run.settings.published, revision, statements, candidate_name(run))
-        # Both are whole before either is served: what is read all day first, the analysts' file with it.
-        if serving:
-            serving.write_revision(file, revision)
-            serving.point_at(revision, run.settings.revisions_kept)
-        duckdb_store.point_at(run.settings.published, revision, run.settings.revisions_kept)
-        run.ledger.mark_done(days, "published", run.number)
-        drop_candidate(run)
-    return revision

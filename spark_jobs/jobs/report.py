@@ -33,7 +33,7 @@ def summarise(run: Run, days: list[date], outcome: Outcome) -> dict[str, Any]:
     ]
     return {
         "days": [day.isoformat() for day in days],
-        "is_unchanged": not outcome.records and not outcome.built and not outcome.published,
+        "is_unchanged": not (outcome.records or outcome.built or outcome.published or outcome.cockpit),
         "rows": totals(outcome.records),
         "feeds": _by_feed(outcome.records),
         "files": files,
@@ -51,6 +51,7 @@ def summarise(run: Run, days: list[date], outcome: Outcome) -> dict[str, Any]:
         "rules_without_history": sum(finding.is_silent for finding in outcome.findings),
         "built": [day.isoformat() for day in outcome.built],
         "published": [day.isoformat() for day in outcome.published],
+        "cockpit": [day.isoformat() for day in outcome.cockpit],
         "blocked": {day.isoformat(): feeds for day, feeds in outcome.blocked.items()},
         "stale": {day.isoformat(): sorted(run.ledger.stale_feeds(day)) for day in days if run.ledger.stale_feeds(day)},
         "revision": published.revision if published else None,
@@ -160,6 +161,10 @@ def _show_problems(summary: dict[str, Any], console: Console) -> None:
     for day, feeds in summary["blocked"].items():
         console.print(
             f"[red]{day} is not published[/]: {', '.join(feeds)} must come first; what was published before stays."
+        )
+    for day in summary["cockpit"]:
+        console.print(
+            f"The institutional cockpit is published as of {day} nevertheless; it says how old its parts are."
         )
     for day, feeds in summary["stale"].items():
         console.print(f"[yellow]{day} carries older data[/] of {', '.join(feeds)}.")

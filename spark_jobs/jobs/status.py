@@ -13,6 +13,7 @@ from spark_jobs.errors import InfrastructureError
 from spark_jobs.io import local_folder
 from spark_jobs.mappings import is_shadow
 from spark_jobs.publish.duckdb_store import connect_delta, current
+from spark_jobs.publish.marts import COCKPIT
 from spark_jobs.quality.unknown_codes import sentence, unknown_codes_of
 
 _MARKS = {
@@ -35,16 +36,19 @@ def local_lake(settings: Settings) -> str:
 
 
 def read_status(settings: Settings) -> dict[str, Any]:
-    """Deliveries in force, days published, and the pointer."""
+    """Deliveries in force, days published, and the pointers."""
     root = local_lake(settings)
     now = current(settings.published)
     published = {"revision": now.revision, "as_of_date": now.as_of_date.isoformat()} if now else None
+    ahead = current(COCKPIT.folder(settings.published))
+    cockpit = {"revision": ahead.revision, "as_of_date": ahead.as_of_date.isoformat()} if ahead else None
     if not (Path(root) / "meta" / "deliveries").is_dir():
         return {
             "deliveries": [],
             "unknown_codes": [],
             "published_days": [],
             "published": published,
+            "cockpit": cockpit,
             "revisions_kept": [],
         }
     with connect_delta() as connection:
@@ -72,6 +76,7 @@ def read_status(settings: Settings) -> dict[str, Any]:
         "unknown_codes": unknown_codes,
         "published_days": [{"business_date": day, "revision": revision} for day, revision in days],
         "published": published,
+        "cockpit": cockpit,
         "revisions_kept": [int(file.stem) for file in sorted((settings.published / "revisions").glob("*.duckdb"))],
     }
 
@@ -98,6 +103,8 @@ def show(found: dict[str, Any], console: Console) -> None:
     console.print(
         f"published: revision {now['revision']}, as of {now['as_of_date']}" if now else "nothing has been published yet"
     )
+    if cockpit := found["cockpit"]:
+        console.print(f"institutional cockpit: revision {cockpit['revision']}, as of {cockpit['as_of_date']}")
     if now:
         console.print(
             "kept for rollback: revisions " + ", ".join(str(revision) for revision in found["revisions_kept"])

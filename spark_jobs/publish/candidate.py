@@ -15,6 +15,7 @@ from spark_jobs.config import Settings
 from spark_jobs.context import Run
 from spark_jobs.errors import GateError
 from spark_jobs.gold.merges import register_gold
+from spark_jobs.io import Lake
 from spark_jobs.publish.dictionary import DBT_PROJECT
 
 if TYPE_CHECKING:
@@ -54,13 +55,14 @@ def run_dbt(
         spark.conf.set("spark.sql.ansi.enabled", ansi)
 
 
-def build_candidate(run: Run, days: list[date]) -> dict[str, str]:
+def build_candidate(run: Run, days: list[date], gold: Lake | None = None, select: str = "") -> dict[str, str]:
     """Run and test every model for `days`, on all of which the same customers are merged. Returns the SQL of every table that was built.
 
+    gold: the lake whose gold is read, if it is another; select: which models, with the tests that need no others, if not all.
     Raises GateError C360-256 naming the models or tests that failed.
     """
     name = candidate_name(run)
-    register_gold(run.lake, max(days))
+    register_gold(gold or run.lake, max(days))
     run.spark.sql(f"create database if not exists {name} location '{run.lake.root}/candidate/{name}'")
     variables = {
         "candidate_schema": name,
@@ -70,7 +72,10 @@ def build_candidate(run: Run, days: list[date]) -> dict[str, str]:
         "relation_lag_trading_days": run.settings.relation_lag_trading_days,
     }
     # Unit tests prove the models, not the day; they run with the project's own tests.
-    outcome = run_dbt(run.spark, run.settings, ["build", "--exclude-resource-type", "unit_test"], variables)
+    command = ["build", "--exclude-resource-type", "unit_test"]
+    if select:
+        command += ["--select", select, "--indirect-selection", "cautious"]
+    outcome = run_dbt(run.spark, run.settings, command, variables)
     if outcome.exception is not None:
         raise GateError(
             "C360-256", f"dbt could not run: {type(outcome.exception).__name__}", where=str(outcome.exception).partition("\n")[0][:300],

@@ -1,4 +1,4 @@
-"""The embedded store: one DuckDB file a revision, and a pointer that is replaced in one step.
+"""The embedded store: one DuckDB file a revision of a publication, and a pointer that is replaced in one step.
 
 `published/revisions/<revision>.duckdb` holds every published day of every mart in its newest revision; `published/current.json` names
 the file in force. The statements that built a revision lie beside its file (`publish.lineage`). A reader that has a file open keeps reading it; the newest `revisions_kept` files stay for rollback.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from importlib import resources
@@ -21,7 +21,7 @@ from spark_jobs.errors import InfrastructureError
 from spark_jobs.files import replace_file
 from spark_jobs.publish.bonus import BonusTable, create_bonus_table
 from spark_jobs.publish.comparison import create_comparison
-from spark_jobs.publish.marts import MARTS, Mart
+from spark_jobs.publish.marts import COCKPIT, MARTS, WHOLE, Mart, Publication
 from spark_jobs.publish.outcomes import create_outcomes
 from spark_jobs.publish.periods import PAY_PUBLICATION, create_periods
 from spark_jobs.publish.tag_flags import create_tag_flags
@@ -67,11 +67,39 @@ def check_lake(lake_root: str) -> None:
 def write_revision(
     lake_root: str, published: Path, revision: int, expected: dict[str, int], bonus: BonusTable | None = None
 ) -> Path:
-    """Build the file of `revision` from the published marts. A crash leaves only a `.part` file no pointer names.
+    """Build the file of `revision` from the published marts, with what is worked out from them. A crash leaves only a `.part` file no pointer names.
 
     `expected`: rows this revision must hold of every mart. Rows and keys are checked inside the file. `bonus`: the firm's ratios, if it has
     a table of them. Raises C360-531.
     """
+
+    def before(connection: duckdb.DuckDBPyConnection, root: str) -> None:
+        create_periods(connection, root)
+        create_bonus_table(connection, bonus or BonusTable())
+
+    def after(connection: duckdb.DuckDBPyConnection) -> None:
+        create_comparison(connection)
+        create_outcomes(connection)
+        create_tag_flags(connection)
+        connection.execute(_PROFILE_AT)
+
+    return _write(lake_root, published, WHOLE, revision, expected, before, after)
+
+
+def write_cockpit(lake_root: str, published: Path, revision: int, expected: dict[str, int]) -> Path:
+    """Build the file of a revision of the cockpit in its folder, as `write_revision` does."""
+    return _write(lake_root, COCKPIT.folder(published), COCKPIT, revision, expected)
+
+
+def _write(
+    lake_root: str,
+    published: Path,
+    publication: Publication,
+    revision: int,
+    expected: dict[str, int],
+    before: Callable[[duckdb.DuckDBPyConnection, str], None] = lambda connection, root: None,
+    after: Callable[[duckdb.DuckDBPyConnection], None] = lambda connection: None,
+) -> Path:
     check_lake(lake_root)
     root = lake_root.removeprefix("file://").removeprefix("file:")
     folder = published / "revisions"
@@ -80,26 +108,22 @@ def write_revision(
     part.unlink(missing_ok=True)
     connection = connect_delta(str(part))
     try:
-        in_force = f"(select business_date, max(revision) as revision from delta_scan('{root}/meta/publications') group by business_date)"
+        in_force = f"(select business_date, max(revision) as revision from delta_scan('{root}/meta/{publication.record}') group by business_date)"
         connection.execute(f"create table publication as select * from {in_force} order by business_date")
-        create_periods(connection, root)
-        create_bonus_table(connection, bonus or BonusTable())
-        for mart in MARTS.values():
+        before(connection, root)
+        for mart in publication.marts.values():
             newest_of_month = (
                 f"qualify as_of_date = max(as_of_date) over (partition by {mart.month})" if mart.month else ""
             )
             connection.execute(
-                f"create table {mart.name} as select mart.* exclude (revision) from delta_scan('{root}/marts/{mart.name}') as mart "
+                f"create table {mart.name} as select mart.* exclude (revision) from delta_scan('{root}/{publication.layer}/{mart.name}') as mart "
                 f"inner join {_publication(mart)} as published on mart.{mart.day} = published.business_date and mart.revision = published.revision "
                 f"{newest_of_month} order by {', '.join(mart.sorted_by)}"
             )
-        for mart in MARTS.values():
-            _check(connection, root, mart, revision, expected[mart.name])
-        create_comparison(connection)
-        create_outcomes(connection)
-        create_tag_flags(connection)
-        create_indexes(connection)
-        connection.execute(_PROFILE_AT)
+        for mart in publication.marts.values():
+            _check(connection, f"{root}/{publication.layer}", mart, revision, expected[mart.name])
+        after(connection)
+        create_indexes(connection, publication.marts.values())
         connection.execute("checkpoint")
     finally:
         connection.close()
@@ -107,9 +131,9 @@ def write_revision(
     return final
 
 
-def create_indexes(connection: duckdb.DuckDBPyConnection) -> None:
+def create_indexes(connection: duckdb.DuckDBPyConnection, marts: Iterable[Mart] = MARTS.values()) -> None:
     """For the columns the marts are looked up by."""
-    for mart in MARTS.values():
+    for mart in marts:
         for column in mart.looked_up_by:
             connection.execute(f"create index {mart.name}_by_{column} on {mart.name} ({column})")
 
@@ -119,11 +143,11 @@ def _publication(mart: Mart) -> str:
     return PAY_PUBLICATION if mart.is_pay else "publication"
 
 
-def _check(connection: duckdb.DuckDBPyConnection, root: str, mart: Mart, revision: int, expected: int) -> None:
+def _check(connection: duckdb.DuckDBPyConnection, layer: str, mart: Mart, revision: int, expected: int) -> None:
     """Raises InfrastructureError C360-531 when the lake or the file lacks rows of the revision, or the file has a key twice."""
     days = f"(select business_date from {_publication(mart)} where revision = {revision})"
     in_lake, in_force = connection.execute(
-        f"select count(*), count(*) filter ({mart.day} in {days}) from delta_scan('{root}/marts/{mart.name}') where revision = {revision}"
+        f"select count(*), count(*) filter ({mart.day} in {days}) from delta_scan('{layer}/{mart.name}') where revision = {revision}"
     ).fetchone()
     in_file = connection.execute(f"select count(*) from {mart.name} where {mart.day} in {days}").fetchone()[0]
     # A month mart keeps the last day of each month only; the lake has them all.

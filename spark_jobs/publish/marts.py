@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,14 @@ MARTS: dict[str, Mart] = {
         Mart(
             "mart_customer_review", "as_of_date", ("customer_id", "other_customer_id", "review_reason", "as_of_date"),
             ("customer_id", "as_of_date"),
+        ),
+        Mart(
+            "mart_institution", "as_of_date", ("customer_id", "as_of_date"), ("parent_customer_id", "customer_id", "as_of_date"),
+            ("customer_id", "parent_customer_id"),
+        ),
+        Mart(
+            "mart_institution_holding", "as_of_date", ("business_line", "account_id", "instrument_id", "position_side", "as_of_date"),
+            ("parent_customer_id", "customer_id", "as_of_date"), ("parent_customer_id",),
         ),
         Mart("mart_outbound_call", "as_of_date", ("customer_id", "list_name", "as_of_date"), ("customer_id", "as_of_date")),
         Mart("mart_outbound_suppressed", "as_of_date", ("customer_id", "list_name", "as_of_date"), ("customer_id", "as_of_date")),
@@ -119,3 +129,33 @@ MARTS: dict[str, Mart] = {
         ),
     )
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Publication:
+    """Marts behind one pointer, with revisions of their own.
+
+    layer: where Delta keeps every revision of them. record: the table of `meta` that says which day is in which revision. step: what the ledger calls a day
+    that is published. schema: what PostgreSQL calls them. dated_by: the mart whose rows say how old each block is.
+    """
+
+    name: str
+    marts: Mapping[str, Mart]
+    layer: str
+    record: str
+    step: str
+    schema: str
+    dated_by: str
+    subfolder: str = ""
+
+    def folder(self, published: Path) -> Path:
+        """Where its files and its pointer lie."""
+        return published / self.subfolder
+
+
+WHOLE = Publication("whole", MARTS, "marts", "publications", "published", "c360", "mart_customer_profile")
+COCKPIT = Publication(
+    "cockpit", {name: MARTS[name] for name in ("mart_institution", "mart_institution_holding")},
+    "cockpit", "cockpit_publications", "cockpit", "c360_cockpit", "mart_institution", "cockpit",
+)  # fmt: skip
+"""The institutional cockpit: it goes on where a feed it does not need is late, with what was known of that feed before."""

@@ -1,6 +1,6 @@
 """The production store: every revision in tables of its own, and views that change over to it in one transaction.
 
-Schema `c360_data` has the tables, `<mart>__g<generation>`: a revision that is written again gets another generation, so what is read is never
+A publication has two schemas, here called by the names of the whole one. Schema `c360_data` has the tables, `<mart>__g<generation>`: a revision that is written again gets another generation, so what is read is never
 touched. Its table `generations` names those that are whole. Schema `c360` is what is read: one view a mart, `publication`, and `served` with the
 revision in force. A view means what it means now, whatever state a transaction sees; so a reader takes `served` in access share mode before
 its first read, and the change-over takes it in access exclusive mode before it touches a view. Whoever may read `served` may read every view.
@@ -25,7 +25,7 @@ from psycopg import sql
 
 from spark_jobs.config import POSTGRES_VARIABLE
 from spark_jobs.errors import InfrastructureError
-from spark_jobs.publish.marts import MARTS
+from spark_jobs.publish.marts import MARTS, WHOLE, Publication
 
 PUBLICATION = "publication"
 SAMPLE_ROWS = 50
@@ -34,11 +34,9 @@ LOCK_TIMEOUT_MS, LOCK_PAUSE_SECONDS, LOCK_ATTEMPTS = 300, 0.2, 100
 COPY_BYTES = 1 << 20
 NULL = r"\N"
 
-_SCHEMA = (
-    "create schema if not exists c360_data",
-    "create schema if not exists c360",
-    "create table if not exists c360_data.generations "
-    "(generation integer primary key, revision integer not null, as_of_date date not null)",
+_GENERATIONS = (
+    "create table if not exists generations "
+    "(generation integer primary key, revision integer not null, as_of_date date not null)"
 )
 _TYPES = {"VARCHAR": "text", "DATE": "date", "INTEGER": "integer", "BIGINT": "bigint", "BOOLEAN": "boolean"}
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
@@ -48,15 +46,21 @@ _COPY_FOLDER = "copy-"
 
 @dataclass(frozen=True)
 class PostgresStore:
-    """One serving database. `conninfo` may hold a password and is never printed."""
+    """One publication in the serving database. `conninfo` may hold a password and is never printed."""
 
     conninfo: str = field(repr=False)
+    publication: Publication = WHOLE
 
     @classmethod
-    def of(cls, environment: Mapping[str, str]) -> PostgresStore | None:
+    def of(cls, environment: Mapping[str, str], publication: Publication = WHOLE) -> PostgresStore | None:
         """The store the environment names in C360_SECRET_POSTGRES, if any."""
         conninfo = environment.get(POSTGRES_VARIABLE)
-        return cls(conninfo) if conninfo else None
+        return cls(conninfo, publication) if conninfo else None
+
+    @property
+    def _schema(self) -> str:
+        """Of the views; that of the tables is `<schema>_data`."""
+        return self.publication.schema
 
     def write_revision(self, file: Path, revision: int) -> None:
         """Bring a published DuckDB file in as tables nobody reads yet; what a killed run left half done goes first.
@@ -67,8 +71,7 @@ class PostgresStore:
         for left in file.parent.glob(f"{_COPY_FOLDER}*"):
             shutil.rmtree(left)
         with self._connection() as connection, duckdb.connect(str(file), read_only=True) as source:
-            for statement in _SCHEMA:
-                connection.execute(statement)
+            self._create_schemas(connection)
             known = _generations(connection)
             self._forget(connection, known)
             generation = max((one.number for one in known), default=0) + 1
@@ -78,7 +81,7 @@ class PostgresStore:
                     copy_table(connection, source, name, table_of(name, generation), columns, file.parent)
                 _check(connection, source, name, table_of(name, generation), columns)
             newest = source.execute(f"select max(business_date) from {PUBLICATION}").fetchone()[0]
-            connection.execute("insert into c360_data.generations values (%s, %s, %s)", [generation, revision, newest])
+            connection.execute("insert into generations values (%s, %s, %s)", [generation, revision, newest])
 
     def point_at(self, revision: int, keep: int) -> date:
         """Serve `revision` from now on, in one transaction, and drop the oldest ones. Returns its last business date.
@@ -86,8 +89,7 @@ class PostgresStore:
         Raises InfrastructureError C360-533 for a revision that is not there, C360-539 when readers do not let go: what was served stays.
         """
         with self._connection() as connection:
-            for statement in _SCHEMA:
-                connection.execute(statement)
+            self._create_schemas(connection)
             known = _generations(connection)
             newest = {one.revision: one for one in known}
             if revision not in newest:
@@ -102,9 +104,9 @@ class PostgresStore:
     def served(self) -> int | None:
         """The revision in force; None before the first publication."""
         with self._connection() as connection:
-            if not _is_served(connection):
+            if not _is_served(connection, self._schema):
                 return None
-            return connection.execute("select revision from c360.served").fetchone()[0]
+            return connection.execute(f"select revision from {self._schema}.served").fetchone()[0]
 
     def examine(self) -> str:
         """What doctor says: version and rights. Raises InfrastructureError C360-537."""
@@ -126,11 +128,18 @@ class PostgresStore:
             # The text of the driver may repeat host and user of the connection string.
             raise _failed(error) from None
         try:
+            # Every table without a schema before its name is one of the publication's own.
+            connection.execute(f"set search_path to {self._schema}_data")
             yield connection
         except psycopg.Error as error:
             raise _failed(error) from error
         finally:
             connection.close()
+
+    def _create_schemas(self, connection: psycopg.Connection) -> None:
+        for schema in (f"{self._schema}_data", self._schema):
+            connection.execute(f"create schema if not exists {schema}")
+        connection.execute(_GENERATIONS)
 
     def _change_over(self, connection: psycopg.Connection, generation: Generation) -> None:
         for attempt in range(LOCK_ATTEMPTS):
@@ -139,7 +148,7 @@ class PostgresStore:
             try:
                 with connection.transaction():
                     connection.execute(f"set local lock_timeout = '{LOCK_TIMEOUT_MS}ms'")
-                    swap(connection, generation)
+                    swap(connection, self._schema, generation)
                 return
             except psycopg.errors.LockNotAvailable:
                 continue
@@ -151,17 +160,18 @@ class PostgresStore:
     def _forget(self, connection: psycopg.Connection, kept: list[Generation]) -> None:
         """Drop all other generations, and tables that never became whole. What a reader still holds is dropped next time."""
         numbers = [one.number for one in kept]
-        if _is_served(connection):
-            numbers.append(connection.execute("select generation from c360.served").fetchone()[0])
-        connection.execute("delete from c360_data.generations where not generation = any(%s)", [numbers])
-        names = connection.execute("select tablename from pg_tables where schemaname = 'c360_data'").fetchall()
+        if _is_served(connection, self._schema):
+            numbers.append(connection.execute(f"select generation from {self._schema}.served").fetchone()[0])
+        connection.execute("delete from generations where not generation = any(%s)", [numbers])
+        tables = "select tablename from pg_tables where schemaname = %s"
+        names = connection.execute(tables, [f"{self._schema}_data"]).fetchall()
         for (name,) in names:
             match = _TABLE.match(name)
             if match and int(match[1]) not in numbers:
                 try:
                     with connection.transaction():
                         connection.execute(f"set local lock_timeout = '{LOCK_TIMEOUT_MS}ms'")
-                        connection.execute(f"drop table c360_data.{name}")
+                        connection.execute(f"drop table {name}")
                 except psycopg.errors.LockNotAvailable:
                     continue
 
@@ -177,43 +187,47 @@ class Generation:
 
 def _generations(connection: psycopg.Connection) -> list[Generation]:
     """Those that are whole, oldest first."""
-    rows = connection.execute("select generation, revision, as_of_date from c360_data.generations order by generation")
+    rows = connection.execute("select generation, revision, as_of_date from generations order by generation")
     return [Generation(*row) for row in rows.fetchall()]
 
 
-def _is_served(connection: psycopg.Connection) -> bool:
-    query = "select count(*) from pg_views where schemaname = 'c360' and viewname = 'served'"
-    return bool(connection.execute(query).fetchone()[0])
+def _is_served(connection: psycopg.Connection, schema: str) -> bool:
+    query = "select count(*) from pg_views where schemaname = %s and viewname = 'served'"
+    return bool(connection.execute(query, [schema]).fetchone()[0])
 
 
 def table_of(name: str, generation: int) -> str:
     return f"{name}__g{generation:06d}"
 
 
-def swap(connection: psycopg.Connection, generation: Generation) -> None:
-    """Make every view speak of `generation`, in the caller's transaction; who might read them still may."""
+def swap(connection: psycopg.Connection, schema: str, generation: Generation) -> None:
+    """Make every view of the schema speak of `generation`, in the caller's transaction; who might read them still may."""
     readers: list[str] = []
-    if _is_served(connection):
-        connection.execute("lock table c360.served in access exclusive mode")
+    if _is_served(connection, schema):
+        connection.execute(f"lock table {schema}.served in access exclusive mode")
         query = (
-            "select grantee from information_schema.role_table_grants where table_schema = 'c360' and table_name = 'served' "
+            "select grantee from information_schema.role_table_grants where table_schema = %s and table_name = 'served' "
             "and privilege_type = 'SELECT' and grantee <> grantor"
         )
-        readers = [reader for (reader,) in connection.execute(query).fetchall()]
+        readers = [reader for (reader,) in connection.execute(query, [schema]).fetchall()]
     # What there is to read is what that generation has: a mart may have come since, or gained or lost a column, which no replaced view may.
-    views = "select table_name from information_schema.views where table_schema = 'c360' and table_name <> 'served'"
-    for (name,) in connection.execute(views).fetchall():
-        connection.execute(f"drop view c360.{name}")
-    tables = "select table_name from information_schema.tables where table_schema = 'c360_data' and table_name like %s order by 1"
+    views = "select table_name from information_schema.views where table_schema = %s and table_name <> 'served'"
+    for (name,) in connection.execute(views, [schema]).fetchall():
+        connection.execute(f"drop view {schema}.{name}")
+    tables = (
+        "select table_name from information_schema.tables where table_schema = %s and table_name like %s order by 1"
+    )
     suffix = table_of("", generation.number)
-    for (table,) in connection.execute(tables, [f"%{suffix}"]).fetchall():
+    for (table,) in connection.execute(tables, [f"{schema}_data", f"%{suffix}"]).fetchall():
         name = table.removesuffix(suffix)
-        connection.execute(f"create view c360.{name} as select * from c360_data.{table_of(name, generation.number)}")
+        connection.execute(
+            f"create view {schema}.{name} as select * from {schema}_data.{table_of(name, generation.number)}"
+        )
         for reader in readers:
             whom = sql.SQL("public") if reader == "PUBLIC" else sql.Identifier(reader)
-            connection.execute(sql.SQL("grant select on c360.{} to {}").format(sql.Identifier(name), whom))
+            connection.execute(sql.SQL("grant select on {} to {}").format(sql.Identifier(schema, name), whom))
     connection.execute(
-        f"create or replace view c360.served as select cast({generation.revision} as integer) as revision, "
+        f"create or replace view {schema}.served as select cast({generation.revision} as integer) as revision, "
         f"cast('{generation.as_of_date.isoformat()}' as date) as as_of_date, cast({generation.number} as integer) as generation"
     )
 
@@ -231,22 +245,22 @@ def copy_table(
     folder: where the texts may lie meanwhile; they are masked and tokenised like the file they come from.
     """
     declared = ", ".join(f"{column} {kind}" for column, kind in columns.items())
-    connection.execute(f"create table c360_data.{table} ({declared})")
+    connection.execute(f"create table {table} ({declared})")
     with tempfile.TemporaryDirectory(prefix=_COPY_FOLDER, dir=folder) as scratch:
         file = Path(scratch) / "rows.csv"
         source.execute(f"copy {name} to '{file}' (format csv, header false, nullstr '{NULL}')")
         with (
             file.open("rb") as stream,
-            connection.cursor().copy(f"copy c360_data.{table} from stdin (format csv, null '{NULL}')") as copy,
+            connection.cursor().copy(f"copy {table} from stdin (format csv, null '{NULL}')") as copy,
         ):
             while part := stream.read(COPY_BYTES):
                 copy.write(part)
     if name in MARTS:
         mart = MARTS[name]
-        connection.execute(f"alter table c360_data.{table} add primary key ({', '.join(mart.key)})")
+        connection.execute(f"alter table {table} add primary key ({', '.join(mart.key)})")
         for column in mart.looked_up_by:
-            connection.execute(f"create index on c360_data.{table} ({column})")
-    connection.execute(f"analyze c360_data.{table}")
+            connection.execute(f"create index on {table} ({column})")
+    connection.execute(f"analyze {table}")
 
 
 def columns_of(source: duckdb.DuckDBPyConnection, name: str) -> dict[str, str]:
@@ -266,7 +280,7 @@ def _check(
     """Raises InfrastructureError C360-538 naming what differs, never a value."""
     amounts = [column for column, kind in columns.items() if kind.startswith("numeric")]
     figures = ", ".join(["count(*)", *(f"sum({column})" for column in amounts)])
-    there = connection.execute(f"select {figures} from c360_data.{table}").fetchone()
+    there = connection.execute(f"select {figures} from {table}").fetchone()
     here = source.execute(f"select {figures} from {name}").fetchone()
     differing = [what for what, left, right in zip(["rows", *amounts], here, there, strict=True) if left != right]
     if not differing and name in MARTS:
@@ -291,7 +305,7 @@ def _differing_sample(
     found: set[str] = set()
     for row in rows:
         there = connection.execute(
-            f"select {', '.join(columns)} from c360_data.{table} where {where}", [row[place] for place in places]
+            f"select {', '.join(columns)} from {table} where {where}", [row[place] for place in places]
         ).fetchone()
         pairs = zip(columns, row, there or [None] * len(row), strict=True)
         found |= {column for column, left, right in pairs if left != right}

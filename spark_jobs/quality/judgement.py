@@ -1,9 +1,10 @@
-"""Figures of days against their bands: which days a day is compared with, and what one Spark job counts for all gold tables."""
+"""Figures of days against their bands: which days a day is compared with, and what one Spark job counts for all gold tables; and layers
+whose rules let everything go on or nothing."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -11,11 +12,13 @@ from pyspark.sql import DataFrame
 
 from spark_jobs.context import Run
 from spark_jobs.contracts import Contract
+from spark_jobs.errors import GateError
 from spark_jobs.ledger import DeliveryRecord
 from spark_jobs.quality.approvals import SHRINK
+from spark_jobs.quality.gates import broken_days, must_agree, run_gate
 from spark_jobs.quality.metrics import Metrics, day_rules, metrics_of, table_figures
-from spark_jobs.quality.plausible import Figures, Finding, judge
-from spark_jobs.quality.rules import plausible_rules
+from spark_jobs.quality.plausible import Figures, Finding, PlausibleRule, judge
+from spark_jobs.quality.rules import Rule, plausible_rules, suite
 
 
 def judge_feed_day(
@@ -69,3 +72,38 @@ def judge_gold(run: Run, frames: Mapping[str, DataFrame], days: list[date]) -> l
                 for rule in found
             ]
     return findings
+
+
+def stop_on_failure(
+    run: Run, layer: str, frames: Mapping[str, DataFrame], findings: Sequence[Finding] = (), docs: str = ""
+) -> None:
+    """Gate a layer whose rules only stop or warn. Raises GateError C360-257 naming every broken rule about rows, and C360-262
+    naming every day whose figures are not plausible. docs: where its data docs go, if not under the layer's name."""
+    tables = {}
+    for name, frame in frames.items():
+        rules = suite(layer, name)
+        helpers = [helper for rule in rules if (helper := rule.helper()) is not None]
+        tables[name] = (frame.select("*", *helpers), rules)
+    results = run_gate(layer, tables, run.settings.work / "data_docs" / (docs or layer), findings)
+    must_agree([result for result in results if isinstance(result.rule, PlausibleRule)], broken_days(findings))
+    broken = [
+        result
+        for result in results
+        if isinstance(result.rule, Rule) and result.unexpected and result.rule.severity == "stop"
+    ]
+    if broken:
+        listed = "; ".join(
+            f"{item.table}: {item.rule.message} in {item.unexpected:,} of {item.rows:,} rows" for item in broken[:8]
+        )
+        raise GateError(
+            "C360-257", f"{len(broken)} rules of the {layer} layer are broken: {listed}", where=f"layer {layer}",
+            kept="everything before; yesterday stays published", next_step="c360 status, correct the delivery, then load again",
+        )  # fmt: skip
+    doubted = [finding for finding in findings if finding.is_broken and finding.rule.severity == "stop"]
+    if doubted:
+        listed = "; ".join(f"{item.table} on {item.business_date}: {item.sentence()}" for item in doubted[:8])
+        raise GateError(
+            doubted[0].rule.code, f"{len(doubted)} figures of the {layer} layer are not plausible: {listed}", where=f"layer {layer}",
+            kept="everything before; yesterday stays published",
+            next_step="correct the delivery, or, if the figure is right, the rule under expectations/suites, then load again",
+        )  # fmt: skip

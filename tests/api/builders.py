@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -17,6 +18,7 @@ from spark_jobs.ingest.identity import canonical_identity
 from spark_jobs.ingest.vault import Keys, Vault, load_keys, source_subject, token
 from spark_jobs.publish.dictionary import Entry, read_dictionary
 from spark_jobs.publish.duckdb_store import point_at
+from spark_jobs.publish.marts import COCKPIT, MARTS
 
 DAY = date(2026, 9, 30)
 DAYS = [DAY - timedelta(days=1), DAY]
@@ -30,6 +32,12 @@ LISTS = {
 SHARED_PHONE = "13800000001"
 APPLICANT_PHONE, SILENT_PHONE = "13700000001", "13700000002"
 """Phones of no customer: two applications have stalled; the second phone forbids calls."""
+
+INSTITUTION = {
+    "institution_kind": "private_fund_manager", "investor_class": "professional_a", "registered_capital_amount": Decimal("50000000.00"),
+    "licence_expiry_date": date(2027, 5, 31), "licence_expiry_days": 243, "contact_name_masked": "陈**", "contact_phone_masked": "138****5678",
+    "product_count": 1, "group_total_asset_amount": Decimal("99000.00"), "group_net_asset_amount": Decimal("99000.00"),
+}  # fmt: skip
 
 ENTRIES = read_dictionary()
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
@@ -113,12 +121,26 @@ def publish(home: Path, keys: Keys, revision: int, shift: int = 0, day: date = D
         fill(database, keys, revision, shift, day)
     part.rename(folder / f"{revision:06d}.duckdb")
     point_at(home / "published", revision, keep=5)
+    publish_cockpit(home, keys, revision, day)
 
 
-def fill(database: Any, keys: Keys, revision: int, shift: int = 0, day: date = DAY) -> None:
+def publish_cockpit(home: Path, keys: Keys, revision: int, day: date = DAY) -> None:
+    """The same marts behind the pointer of the cockpit."""
+    folder = COCKPIT.folder(home / "published") / "revisions"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{revision:06d}.duckdb"
+    file.unlink(missing_ok=True)
+    with duckdb.connect(str(file)) as database:
+        fill(database, keys, revision, day=day, marts=COCKPIT.marts)
+    point_at(COCKPIT.folder(home / "published"), revision, keep=5)
+
+
+def fill(
+    database: Any, keys: Keys, revision: int, shift: int = 0, day: date = DAY, marts: Collection[str] = MARTS
+) -> None:
     """The marts of a revision."""
     rows = mart_rows(keys, shift, day)
-    for mart in dict.fromkeys(entry.mart for entry in ENTRIES):
+    for mart in marts:
         entries = [entry for entry in ENTRIES if entry.mart == mart]
         database.execute(f"create table {mart} ({', '.join(f'{one.column} {_type(one)}' for one in entries)})")
         for row in rows[mart]:
@@ -184,6 +206,12 @@ def mart_rows(keys: Keys, shift: int = 0, day: date = DAY) -> dict[str, list[dic
             {"as_of_date": day, "customer_id": person.customer_id, "mobile_phone_token": token(keys, "phone", "", f"1360009{person.number:04d}"),
              "mobile_phone_masked": f"136****{person.number:04d}", "phone_rank": 2 if person.phone else 1, "client_count": 1}
         )  # fmt: skip
+        if person.kind != "person":
+            # The product stands under the institution before it.
+            parent = {"parent_customer_id": f"C{PERSONS + 1:09d}"}
+            for one in (day - timedelta(days=1), day):
+                rows["mart_institution"].append(_profile(keys, person, one, day, shift) | parent | INSTITUTION)
+            rows["mart_institution_holding"].append(rows["mart_customer_holding"][-1] | parent)
         rows["mart_customer_merge"].append(
             {"as_of_date": day, "customer_id": person.customer_id, "alias_customer_id": f"{person.customer_id}0", "decided_date": day}
         )  # fmt: skip

@@ -15,6 +15,7 @@ from tests.api.builders import ENTRIES, PEOPLE
 
 ROLES = yaml.safe_load(ROLES_FILE.read_text(encoding="utf-8"))
 AGENT_BRANCH, AGENT_EMPLOYEE = "B001", "E001"
+FIRM = next(one for one in PEOPLE if one.kind == "institution")
 MINE, OTHER = PEOPLE[3], PEOPLE[1]  # of B001, and of B003 with another employee
 
 # Said a second time, on purpose: whoever opens a route to a role changes this table too.
@@ -30,9 +31,10 @@ MAY_ASK = {
     "performance_branches charge_checks rate_checks export status",
     "risk_control": "lookup profile accounts holdings asset_history tags phones open_items prospects lists list_calls list_suppressed notes commission_customer "
     "movements merges reviews reveal export status",
+    "institution_desk": "institutions institution institution_holdings institution_history status",
     "analyst": "profile accounts holdings asset_history tags phones open_items prospects lists list_suppressed commission_customer income_customer "
     "accruals_customer income_products commission_employees commission_branches performance_employees performance_branches movements merges reviews "
-    "charge_checks rate_checks export status",
+    "institutions institution institution_holdings institution_history charge_checks rate_checks export status",
     "auditor": "profile lists list_calls list_suppressed commission_employees commission_branches status",
 }  # fmt: skip
 CALLS: dict[str, tuple[str, str, Any]] = {
@@ -67,11 +69,22 @@ CALLS: dict[str, tuple[str, str, Any]] = {
     "movements": ("get", "/v1/movements", None),
     "merges": ("get", "/v1/merges", None),
     "reviews": ("get", "/v1/reviews", None),
+    "institutions": ("get", "/v1/institutions", None),
+    "institution": ("get", f"/v1/institutions/{FIRM.customer_id}", None),
+    "institution_holdings": ("get", f"/v1/institutions/{FIRM.customer_id}/holdings", None),
+    "institution_history": ("get", f"/v1/institutions/{FIRM.customer_id}/asset-history", None),
     "charge_checks": ("get", "/v1/performance/charges", None),
     "rate_checks": ("get", "/v1/performance/rates", None),
     "status": ("get", "/v1/status", None),
 }
-PARTS = {"lookup", "open_items", "asset_history", "lists", "status"}  # answers of some columns of their mart
+PARTS = {
+    "lookup",
+    "open_items",
+    "asset_history",
+    "institution_history",
+    "lists",
+    "status",
+}  # answers of some columns of their mart
 
 
 def _ask(client, route: str, headers: dict[str, str]):

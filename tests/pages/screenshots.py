@@ -31,6 +31,7 @@ def main() -> None:
                 "e_office": keys.create("e_office", 1)[0],
                 "branch_manager": keys.create("branch_manager", 1, branch=BRANCH)[0],
                 "performance": keys.create("performance", 1)[0],
+                "institution_desk": keys.create("institution_desk", 1)[0],
             }
             with serving(home) as address, chromium() as browser:
                 for role, key in key_of.items():
@@ -50,9 +51,10 @@ def _take(page: Any, address: str, role: str, key: str, language: str) -> None:
     page.fill("#key", key)
     with page.expect_navigation():
         page.keyboard.press("Enter")
-    walk = {"agent": _agent, "e_office": _e_office, "branch_manager": _manager, "performance": _performance_office}[
-        role
-    ]
+    walk = {
+        "agent": _agent, "e_office": _e_office, "branch_manager": _manager, "performance": _performance_office,
+        "institution_desk": _institution_desk,
+    }[role]  # fmt: skip
     walk(page, address, key, picture, language)
 
 
@@ -122,6 +124,14 @@ def _performance_office(page: Any, address: str, key: str, picture: Any, languag
     picture("performance")
     page.goto(f"{address}/pages/rates")
     picture("rates")
+
+
+def _institution_desk(page: Any, address: str, key: str, picture: Any, language: str) -> None:
+    page.goto(f"{address}/pages/institutions")
+    picture("institutions")
+    with page.expect_navigation():
+        page.locator("tbody a").first.click()
+    picture("institution")
 
 
 def ticket_path(address: str, key: str, phone: str | None) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from serving.overlay import RESULTS, WORDS
-from serving.pages import commission, customers
+from serving.pages import commission, customers, institutions
 from serving.pages import texts as module
 from serving.pages.chart import curve
 from serving.pages.rendering import reason_parts, written
@@ -42,7 +42,7 @@ def test_every_column_a_page_can_show_has_a_name() -> None:
         for entry in read_dictionary()
         if entry.mart.startswith("mart_commission") and entry.column not in ("commission_month", "region_name")
     }
-    for names in (commission.RATES, commission.CHARGES, customers.WHO, customers.CONTACT, customers.TOTALS, customers.RISK, customers.OPEN_ITEMS, customers.HOLDINGS,
+    for names in (commission.RATES, commission.CHARGES, customers.WHO, institutions.LISTED, institutions.WHO, institutions.GROUP, institutions.UNDER, institutions.HOLDINGS, customers.OF_PERSON, customers.OF_INSTITUTION, customers.CONTACT, customers.TOTALS, customers.RISK, customers.OPEN_ITEMS, customers.HOLDINGS,
                   customers.ACCOUNTS, *customers.BLOCKS.values()):  # fmt: skip
         shown |= set(names)
     listed = (OUTBOUND / "int_customers_listed.sql").read_text(encoding="utf-8")
@@ -62,6 +62,8 @@ def test_every_list_tag_word_and_result_has_a_name() -> None:
     catalogue = load_catalogue()
     for shown, feed, column in (
         ("permissions", "account_opening__permissions", "permission_kind"),
+        ("institution_kind", "e_office__institutions", "institution_kind"),
+        ("investor_class", "e_office__institutions", "investor_class"),
         ("aml_grade", "aml_system__grades", "aml_grade"),
         ("application_step", "account_opening__applications", "application_step"),
         ("application_status", "account_opening__applications", "application_status"),

@@ -9,8 +9,8 @@ import psycopg
 
 import simulator
 from spark_jobs.publish.dictionary import read_dictionary
-from spark_jobs.publish.duckdb_store import open_published
-from spark_jobs.publish.marts import MARTS
+from spark_jobs.publish.duckdb_store import current, open_published
+from spark_jobs.publish.marts import COCKPIT, MARTS
 from spark_jobs.publish.postgres_store import PostgresStore
 from tests.leaks import find_leaks
 from tests.loading import load_home
@@ -117,3 +117,16 @@ def test_postgres_serves_what_the_file_serves(broker, postgres):
             query = f"select * from {{}}{mart.name} order by {', '.join(mart.key)}"
             rows = file.execute(query.format("")).fetchall()
             assert rows and connection.execute(query.format("c360.")).fetchall() == rows, mart.name
+
+
+def test_the_cockpit_has_a_pointer_of_its_own_in_both_stores(broker, postgres):
+    folder = COCKPIT.folder(broker.settings.published)
+    assert PostgresStore(broker.serving, COCKPIT).served() == current(folder).revision
+    with (
+        open_published(broker.settings.published) as main, open_published(folder) as file, psycopg.connect(broker.serving) as connection
+    ):  # fmt: skip
+        for mart in COCKPIT.marts.values():
+            query = f"select * from {{}}{mart.name} order by {', '.join(mart.key)}"
+            rows = main.execute(query.format("")).fetchall()
+            assert rows and file.execute(query.format("")).fetchall() == rows, mart.name
+            assert connection.execute(query.format("c360_cockpit.")).fetchall() == rows, mart.name

@@ -7,7 +7,9 @@ import re
 import pytest
 
 import simulator
-from spark_jobs.publish.duckdb_store import connect_delta
+from spark_jobs.publish.cockpit import NEEDED
+from spark_jobs.publish.duckdb_store import connect_delta, open_published
+from spark_jobs.publish.marts import COCKPIT
 from tests.night import FILE_FAULTS, HALVED, ROW_FAULTS, Night
 
 
@@ -55,6 +57,13 @@ def test_yesterday_stays_published(night):
         "normal_counter__securities_accounts",
         "reference__employees",
     }
+
+
+def test_the_cockpit_waits_too_where_a_feed_it_needs_was_refused(night):
+    assert set(NEEDED) & {*HALVED, "normal_counter__positions"}
+    assert night.first.summary["cockpit"] == []
+    with open_published(COCKPIT.folder(night.first.settings.published)) as connection:
+        assert connection.execute("select max(as_of_date) from mart_institution").fetchone() == (night.days[-2],)
 
 
 def test_bad_rows_are_held_back_and_every_file_still_adds_up(night):

@@ -18,7 +18,7 @@ columns:
 
 def test_every_contract_of_the_catalogue_is_sound():
     catalogue = load_catalogue()
-    assert len(catalogue) == 55
+    assert len(catalogue) == 56
     assert all(set(contract.key) <= {column.name for column in contract.columns} for contract in catalogue)
 
 

@@ -103,7 +103,7 @@ def test_every_doc_block_in_use_exists():
 
 def test_exposures_name_existing_models_and_use_every_mart():
     exposures = read_properties("exposures")
-    assert set(exposures) == {"call_centre", "e_office", "performance_platform", "analysts"}
+    assert set(exposures) == {"call_centre", "e_office", "institutional_cockpit", "performance_platform", "analysts"}
     used = {
         re.fullmatch(r"ref\('(\w+)'\)", reference).group(1)
         for exposure in exposures.values()

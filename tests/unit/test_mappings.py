@@ -35,13 +35,13 @@ def catalogue(folder: Path = CATALOGUE, dates: dict | None = None) -> Catalogue:
 
 def test_a_mapping_without_dates_sleeps():
     asleep = catalogue(dates={})
-    assert len(asleep.everything) == len(asleep) == 55
+    assert len(asleep.everything) == len(asleep) == 56
     assert asleep[FEED].mapping_on(date(2999, 1, 1)) == ""
 
 
 def test_an_awake_mapping_adds_its_shadows_and_its_map_beside_the_feeds_that_count():
     awake = catalogue()
-    assert len(awake) == 55
+    assert len(awake) == 56
     assert {contract.feed for contract in awake.everything} - {contract.feed for contract in awake} == {
         MAP,
         *(f"shadow__{MAPPING}__{contract.feed}" for contract in awake if contract.feed.startswith("normal_counter__")),

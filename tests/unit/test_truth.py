@@ -866,7 +866,7 @@ def test_nothing_of_the_opening_baseline_is_written(tmp_path):
     story = one_customer(OPENING)
     story.cash(OPENING, "normal", "N1", "1000.00", business="opening_balance")
     told = story.told(tmp_path)
-    assert len(told) == 29
+    assert len(told) == 30
     assert not any(told.values())
 
 

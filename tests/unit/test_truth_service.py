@@ -34,6 +34,7 @@ def profile(**more) -> Profile:
     values = {
         "customer_kind": "person", "branch_id": "B1", "main_staff_employee_id": None, "risk_level": "C3", "risk_test_expiry_date": None,
         "identity_expiry_date": None, "customer_status": "active", "birth_date": None, "open_date": LONG_AGO, "mobile_phone": "1",
+        "manager_client_number": None,
     }  # fmt: skip
     return Profile(**values | more)
 

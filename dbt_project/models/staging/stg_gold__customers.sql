@@ -22,7 +22,8 @@ final as (
         customer_status,
         open_date,
         member_count,
-        has_pension_account
+        has_pension_account,
+        manager_customer_id
     from source
     where {{ is_in_run_window('business_date') }}
 )

@@ -53,6 +53,10 @@ aml_grades as (
     select * from {{ ref('stg_gold__aml_grades') }}
 ),
 
+institutions as (
+    select * from {{ ref('int_institutions_chosen_by_customer') }}
+),
+
 permissions as (
     select * from {{ ref('int_permissions_listed_by_customer') }}
 ),
@@ -138,6 +142,11 @@ final as (
         aml_grades.aml_review_date,
         permissions.permissions,
         customers.has_pension_account,
+        institutions.institution_kind,
+        institutions.investor_class,
+        institutions.registered_capital_amount,
+        institutions.licence_expiry_date,
+        institutions.contact_name_masked,
         customers.identity_expiry_date,
         datediff(customers.identity_expiry_date, customers.business_date) as identity_expiry_days,
         risks.minimum_maintenance_ratio,
@@ -229,6 +238,10 @@ final as (
         on
             customers.customer_id = aml_grades.customer_id
             and customers.business_date = aml_grades.business_date
+    left join institutions
+        on
+            customers.customer_id = institutions.customer_id
+            and customers.business_date = institutions.business_date
     left join permissions
         on
             customers.customer_id = permissions.customer_id

@@ -31,6 +31,7 @@ final as (
         customers.has_pension_account,
         customers.customer_status,
         customers.open_date,
+        customers.manager_customer_id,
         -- a customer without an account row that day owns nothing we know of: zero, not unknown
         coalesce(customer_assets.cash_amount, cast(0 as decimal(18, 2))) as cash_amount,
         coalesce(customer_assets.securities_amount, cast(0 as decimal(18, 2))) as securities_amount,
