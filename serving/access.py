@@ -65,6 +65,7 @@ ROUTES: dict[str, Route] = {
     "reveal": Route(("mart_customer_profile",), "reveal"),
     "export": Route((), "export"),  # of any mart another of its routes reads
     "status": Route(()),
+    "metrics": Route(()),
 }
 SCOPES = ("read", "write", "export", "reveal")
 NEEDS = ("branch", "employee")

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from serving import pages
 from serving.guard import Guard, body_of, headers_of
+from serving.metrics import Measured
 from serving.problems import NotFound, NotValid, ServingError, status_of
 from serving.routes import health, v1
 from serving.service import Service
@@ -80,4 +81,6 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _problem)
     app.add_middleware(Guard, body_bytes=settings.serve_body_bytes, timeout_seconds=settings.serve_timeout_seconds)
+    # The outermost: what the guard refuses is counted, too.
+    app.add_middleware(Measured)
     return app

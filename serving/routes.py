@@ -10,10 +10,11 @@ from typing import IO, Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
-from starlette.responses import JSONResponse, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from serving import calls, exports, institutions, shapes
 from serving.callers import Caller
+from serving.metrics import CONTENT_TYPE, metrics_text
 from serving.problems import NotAuthenticated
 from serving.reveal import reveal
 from serving.service import MOST_A_PAGE, PAGE, Service
@@ -386,6 +387,13 @@ def healthz(desk: Desk) -> dict[str, str]:
     """Whether this process can answer; for the load balancer."""
     desk.is_ready()
     return {"status": "ready"}
+
+
+@health.get("/metrics", include_in_schema=False)
+def metrics(desk: Desk, caller: Asking) -> Response:
+    """How many requests, how long they took, and what is served, in the format of Prometheus."""
+    caller.role.check("metrics", caller.scopes)
+    return Response(metrics_text(desk), media_type=CONTENT_TYPE, headers={"cache-control": "no-store"})
 
 
 @health.get("/livez", responses={})

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -21,6 +22,9 @@ from spark_jobs.config import Settings
 from spark_jobs.ingest.vault import load_keys
 from spark_jobs.jobs.rotate_keys import earlier_keys
 
+if TYPE_CHECKING:
+    import uvicorn
+
 # Behind a load balancer that keeps connections for a minute, the server must not be the first to close.
 KEEP_ALIVE_SECONDS = 75
 STOP_SECONDS = 15
@@ -29,7 +33,6 @@ STOP_SECONDS = 15
 def run(settings: Settings, host: str, port: int, workers: int, console: Console) -> None:
     """Serve until stopped; requests under way are answered first. Faults of roles, keys and settings are told before anything listens."""
     import uvicorn
-    from uvicorn.supervisors import Multiprocess
 
     access = agreed_access(settings)
     ApiKeys(settings.access, access).entries()
@@ -43,7 +46,18 @@ def run(settings: Settings, host: str, port: int, workers: int, console: Console
     if workers == 1:
         uvicorn.run(**how)
         return
-    config = uvicorn.Config(**how, workers=workers)
+    with tempfile.TemporaryDirectory(prefix="c360-metrics-") as folder:
+        # Read by prometheus_client when a process imports it; those that end leave what they counted.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        try:
+            _run_several(uvicorn.Config(**how, workers=workers))
+        finally:
+            del os.environ["PROMETHEUS_MULTIPROC_DIR"]
+
+
+def _run_several(config: uvicorn.Config) -> None:
+    from uvicorn.supervisors import Multiprocess
+
     listening = config.bind_socket()
     # Connections inherit it. One process sets it itself; several wait with half an answer until the client has acknowledged the other half.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

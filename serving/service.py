@@ -133,7 +133,7 @@ class Service:
         self.keys = load_keys(settings.vault, environment)
         self.vault = Vault(settings.vault, self.keys)
         self.store = store or open_store(settings, environment)
-        self._stores = {WHOLE.name: self.store, COCKPIT.name: open_store(settings, environment, COCKPIT)}
+        self.stores = {WHOLE.name: self.store, COCKPIT.name: open_store(settings, environment, COCKPIT)}
         self.work = open_work(settings, environment)
         self.overlay = Overlay(self.work)
         self.pages = Pages(derived_key(self.keys, "pages"))
@@ -144,7 +144,7 @@ class Service:
 
     def close(self) -> None:
         """Stop what is under way, then close; the log last, for the lines of what was stopped."""
-        for store in self._stores.values():
+        for store in self.stores.values():
             store.close()
         self.overlay.close()
         self.vault.close()
@@ -160,7 +160,7 @@ class Service:
         try:
             self.rate.take(caller.id)
             caller.role.check(route, caller.scopes)
-            with self._stores[ROUTES[route].publication.name].snapshot() as snapshot:
+            with self.stores[ROUTES[route].publication.name].snapshot() as snapshot:
                 now = self.overlay.of(caller.id, snapshot.as_of_date)
                 question = Question(caller, route, snapshot, now, self._freshness, dict(facts))
                 yield question
@@ -269,9 +269,13 @@ class Service:
     def vault_value(self, snapshot: Snapshot, customer_id: str, personal_class: str, token: str) -> str:
         """What a token of the customer stands for, under whichever of his client numbers it came. VaultError as the vault."""
         missing = VaultError("C360-521", "the vault holds no such value", next_step="load the day the token came from")
+        elsewhere = snapshot.ciphertexts(personal_class, token)
         for subject in self.subjects(snapshot, customer_id):
             try:
-                return self.vault.reveal(subject, personal_class, token)
+                if elsewhere is None:
+                    return self.vault.reveal(subject, personal_class, token)
+                if subject in elsewhere:
+                    return self.vault.open_value(subject, personal_class, token, elsewhere[subject])
             except VaultError as error:
                 if error.code not in ("C360-520", "C360-521"):
                     raise

@@ -6,6 +6,7 @@ parameters are `$names` and always bound.
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import threading
@@ -23,6 +24,7 @@ import duckdb
 from serving.problems import NotAvailable
 from spark_jobs.config import POSTGRES_VARIABLE, Settings
 from spark_jobs.errors import InfrastructureError
+from spark_jobs.publish.ciphertexts import SEALED
 from spark_jobs.publish.dictionary import read_dictionary
 from spark_jobs.publish.duckdb_store import in_force
 from spark_jobs.publish.marts import WHOLE, Publication
@@ -48,6 +50,10 @@ limit 1
 """
 
 
+_HAS_SEALED = f"select count(*) as tables from pg_views where schemaname = '{WHOLE.schema}' and viewname = '{SEALED}'"
+_SEALED = f"select subject, sealed_value from {SEALED} where token = $token and personal_class = $personal_class"
+
+
 class Snapshot(Protocol):
     """One revision for one request. as_of_date: its last business date."""
 
@@ -56,6 +62,9 @@ class Snapshot(Protocol):
 
     def rows(self, statement: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Rows as dictionaries; parameters the statement does not name are left out."""
+
+    def ciphertexts(self, personal_class: str, token: str) -> dict[str, bytes] | None:
+        """Subject → ciphertext of a personal value; None in a store that has none of them."""
 
 
 class Store(Protocol):
@@ -106,6 +115,9 @@ class _DuckSnapshot:
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
         except duckdb.InterruptException:
             raise NotAvailable("the answer took too long and was stopped", "ask for less at once") from None
+
+    def ciphertexts(self, personal_class: str, token: str) -> None:
+        """The vault lies beside the file."""
 
 
 class EmbeddedStore:
@@ -187,6 +199,13 @@ class _PostgresSnapshot:
             raise NotAvailable("the answer took too long and was stopped", "ask for less at once") from None
         except psycopg.OperationalError:
             raise NotAvailable("the store was lost while it answered") from None
+
+    def ciphertexts(self, personal_class: str, token: str) -> dict[str, bytes] | None:
+        # A revision published by an earlier version has none.
+        if not self.rows(_HAS_SEALED)[0]["tables"]:
+            return None
+        found = self.rows(_SEALED, {"personal_class": personal_class, "token": token})
+        return {row["subject"]: base64.b64decode(row["sealed_value"]) for row in found}
 
 
 @lru_cache(maxsize=512)

@@ -23,8 +23,10 @@ FORGOTTEN_EVERY_DAYS = 2
 
 
 def open_institutions(day: Day) -> None:
-    """The opening baseline: all but the first are known."""
-    _describe(day, _institutions(day.events(ev.ClientOpened))[1:])
+    """The opening baseline: all but the first are known, and nobody knows whom to call at the next."""
+    numbers = _institutions(day.events(ev.ClientOpened))[1:]
+    _describe(day, numbers[:1], with_contact=0)
+    _describe(day, numbers[1:])
 
 
 def keep_institutions(day: Day) -> None:
@@ -33,7 +35,7 @@ def keep_institutions(day: Day) -> None:
     numbers = _institutions(day.state["clients"])
     _describe(day, numbers[~np.isin(numbers, known["client_number"])][:1])
     without = known[known["contact_phone"].isna()].head(1)
-    _describe(day, without["client_number"].to_numpy(), have_contacts=True)
+    _describe(day, without["client_number"].to_numpy(), with_contact=1)
     others = known[~known["client_number"].isin(without["client_number"])]
     _describe(day, others["client_number"].head(1).to_numpy())
     if day.index % FORGOTTEN_EVERY_DAYS == 0:
@@ -45,13 +47,13 @@ def _institutions(clients: pd.DataFrame) -> np.ndarray:
     return np.sort(clients.loc[clients["client_kind"] == "institution", "client_number"].to_numpy())
 
 
-def _describe(day: Day, numbers: np.ndarray, have_contacts: bool = False) -> None:
+def _describe(day: Day, numbers: np.ndarray, with_contact: float = WITH_CONTACT_SHARE) -> None:
     generator = day.stream(f"institutions {' '.join(numbers)}")
     count = len(numbers)
     kinds = picked(generator, KINDS, count, KIND_WEIGHTS)
     classes = picked(generator, OTHER_CLASSES, count, CLASS_WEIGHTS)
     names, phones = new_contacts(generator, count)
-    silent = ~chosen(generator, count, 1 if have_contacts else WITH_CONTACT_SHARE)
+    silent = ~chosen(generator, count, with_contact)
     ends = np.datetime64(day.date) + generator.integers(-20, 3_000, count)
     ends[~chosen(generator, count, WITH_TERM_SHARE)] = np.datetime64("NaT")
     capitals = np.where(chosen(generator, count, WITH_CAPITAL_SHARE), picked(generator, CAPITALS, count), None)

@@ -14,7 +14,7 @@ import hmac
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -33,6 +33,7 @@ PERSONAL_CLASSES = ("identity", "phone", "name")
 KEY_VERSION = 1  # of a subject's data key; a renewal would count up
 KEY_BYTES, NONCE_BYTES = 32, 12
 BUSY_SECONDS = 120
+AT_ONCE = 50_000
 
 VAULT_SCHEMA = """
 create table if not exists vault (subject text, personal_class text, token text, key_version integer not null,
@@ -169,8 +170,26 @@ class Vault:
         with self._lock, _told():
             find = "select nonce_and_ciphertext from vault where subject = ? and personal_class = ? and token = ?"
             value = self._values.execute(find, (subject, personal_class, token)).fetchone()
-            data_key = self._known_key(subject, value is not None)
-        plain = _open_sealed(data_key, value[0], _pack(subject, personal_class, token))
+            self._known_key(subject, value is not None)
+        return self.open_value(subject, personal_class, token, value[0])
+
+    def ciphertexts(self, personal_classes: Sequence[str]) -> Iterator[list[tuple[str, str, str, str]]]:
+        """(subject, personal_class, token, ciphertext in base64) of every value of the classes, some at a time: to be kept elsewhere, without
+        the keys."""
+        marks = ", ".join("?" * len(personal_classes))
+        find = (
+            f"select subject, personal_class, token, nonce_and_ciphertext from vault where personal_class in ({marks})"
+        )
+        with self._lock, _told():
+            cursor = self._values.execute(find, personal_classes)
+            while rows := cursor.fetchmany(AT_ONCE):
+                yield [(*row[:3], base64.b64encode(row[3]).decode("ascii")) for row in rows]
+
+    def open_value(self, subject: str, personal_class: str, token: str, ciphertext: bytes) -> str:
+        """The canonical value behind a ciphertext of `ciphertexts`; VaultError as `reveal`."""
+        with self._lock, _told():
+            data_key = self._known_key(subject)
+        plain = _open_sealed(data_key, ciphertext, _pack(subject, personal_class, token))
         return plain.decode("utf-8", "surrogatepass")
 
     def seal(self, rows: Iterable[tuple[str, str, str]]) -> list[str | None]:

@@ -18,6 +18,7 @@ from spark_jobs.context import Run
 from spark_jobs.gold.build import build_gold, sightings
 from spark_jobs.gold.calendar import build_calendar
 from spark_jobs.gold.freshness import build_freshness
+from spark_jobs.gold.origins import FEEDS
 from spark_jobs.ingest.feed import silver_schema
 from spark_jobs.ingest.quarantine import held_rows
 from spark_jobs.io import DAY, Lake, local_folder
@@ -41,15 +42,17 @@ NEEDED = (
 # The tables of gold its models read.
 GOLD = ("customers", "customer_merges", "customer_assets", "holdings", "institutions", "branches", "freshness")
 MODELS = "+tag:cockpit"
+# What it shows comes from these: that another feed is late makes nothing of it older.
+_SHOWN = frozenset(feed for table in GOLD for feed in FEEDS[table])
 
 
-def days_ahead(run: Run, published: list[date]) -> list[date]:
-    """Days that wait for a feed the cockpit does not need, and whose cockpit nobody has published as they are now. published: those that do not wait."""
-    waiting = [day for day in run.ledger.days() if day > max(published, default=date.max)]
+def days_ahead(run: Run, buildable: list[date]) -> list[date]:
+    """Days that wait, for a feed of their own or of a day before, none of which the cockpit needs on them, and whose cockpit is not published
+    as they are now. buildable: the days that do not wait."""
     return [
         day
-        for day in waiting
-        if run.ledger.blocking(day)
+        for day in run.ledger.days()
+        if day > max(buildable, default=date.max)
         and not set(run.ledger.blocking(day)) & set(NEEDED)
         and not run.ledger.is_done(day, COCKPIT.step)
     ]
@@ -79,10 +82,13 @@ def publish_ahead(run: Run, days: list[date], environment: Mapping[str, str]) ->
 
 def _late(run: Run, day: date) -> dict[str, date | None]:
     """Feeds the day waits for, with the day their state comes from."""
-    return {feed: _last_known(run, feed, day) for feed in run.ledger.blocking(day)}
+    return {
+        feed: max((known for known in run.ledger.loaded_days(feed) if known < day), default=None)
+        for feed in run.ledger.blocking(day)
+    }
 
 
-def _last_known(run: Run, feed: str, day: date) -> date | None:
+def _last_slice(run: Run, feed: str, day: date) -> date | None:
     return max((known for known in run.ledger.chain(feed) if known <= day), default=None)
 
 
@@ -95,14 +101,16 @@ def _build_gold(run: Run, lake: Lake, day: date, stale: Mapping[str, date | None
         contract = run.catalogue[feed]
         if not run.lake.exists("silver", feed):
             return run.spark.createDataFrame([], silver_schema(contract))
-        last = day if contract.mode == "event" else _last_known(run, feed, day)
+        last = day if contract.mode == "event" else _last_slice(run, feed, day)
         return run.lake.read("silver", feed, [last or day]).withColumn(DAY, F.lit(day))
 
     new = build_new_members(sightings(slices), known)
     members = known.unionByName(new.select(*known.columns))
     frames = build_gold(slices, members, held_rows(run, [day]), [day], run.settings.margin_watch_line)
     frames["freshness"] = build_freshness(
-        run.spark, {day: stale}, {contract.feed: contract.line for contract in run.catalogue}
+        run.spark,
+        {day: {feed: known for feed, known in stale.items() if feed in _SHOWN}},
+        {contract.feed: contract.line for contract in run.catalogue},
     )
     for name in GOLD:
         lake.replace_days(frames[name].coalesce(2), "gold", name, [day], metadata)

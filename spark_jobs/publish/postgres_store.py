@@ -25,6 +25,7 @@ from psycopg import sql
 
 from spark_jobs.config import POSTGRES_VARIABLE
 from spark_jobs.errors import InfrastructureError
+from spark_jobs.publish.ciphertexts import SEALED
 from spark_jobs.publish.marts import MARTS, WHOLE, Publication
 
 PUBLICATION = "publication"
@@ -62,10 +63,10 @@ class PostgresStore:
         """Of the views; that of the tables is `<schema>_data`."""
         return self.publication.schema
 
-    def write_revision(self, file: Path, revision: int) -> None:
+    def write_revision(self, file: Path, revision: int, ciphertexts: Path | None = None) -> None:
         """Bring a published DuckDB file in as tables nobody reads yet; what a killed run left half done goes first.
 
-        Raises InfrastructureError C360-537 when the database fails, C360-538 when what stands in it is not what the file holds: rows,
+        ciphertexts: a file of `publish.ciphertexts`, which goes with it. Raises InfrastructureError C360-537 when the database fails, C360-538 when what stands in it is not what the file holds: rows,
         sums of every amount, keys, and a sample of rows.
         """
         for left in file.parent.glob(f"{_COPY_FOLDER}*"):
@@ -75,11 +76,10 @@ class PostgresStore:
             known = _generations(connection)
             self._forget(connection, known)
             generation = max((one.number for one in known), default=0) + 1
-            for (name,) in source.execute("select table_name from duckdb_tables() order by all").fetchall():
-                columns = columns_of(source, name)
-                with connection.transaction():
-                    copy_table(connection, source, name, table_of(name, generation), columns, file.parent)
-                _check(connection, source, name, table_of(name, generation), columns)
+            _bring_in(connection, source, generation, file.parent)
+            if ciphertexts:
+                with duckdb.connect(str(ciphertexts), read_only=True) as more:
+                    _bring_in(connection, more, generation, file.parent)
             newest = source.execute(f"select max(business_date) from {PUBLICATION}").fetchone()[0]
             connection.execute("insert into generations values (%s, %s, %s)", [generation, revision, newest])
 
@@ -232,6 +232,15 @@ def swap(connection: psycopg.Connection, schema: str, generation: Generation) ->
     )
 
 
+def _bring_in(connection: psycopg.Connection, source: duckdb.DuckDBPyConnection, generation: int, folder: Path) -> None:
+    """Every table of a file as a table of the generation."""
+    for (name,) in source.execute("select table_name from duckdb_tables() order by all").fetchall():
+        columns = columns_of(source, name)
+        with connection.transaction():
+            copy_table(connection, source, name, table_of(name, generation), columns, folder)
+        _check(connection, source, name, table_of(name, generation), columns)
+
+
 def copy_table(
     connection: psycopg.Connection,
     source: duckdb.DuckDBPyConnection,
@@ -260,6 +269,8 @@ def copy_table(
         connection.execute(f"alter table {table} add primary key ({', '.join(mart.key)})")
         for column in mart.looked_up_by:
             connection.execute(f"create index on {table} ({column})")
+    elif name == SEALED:
+        connection.execute(f"create index on {table} (token)")
     connection.execute(f"analyze {table}")
 
 

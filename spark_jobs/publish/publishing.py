@@ -13,6 +13,7 @@ from spark_jobs.io import in_days
 from spark_jobs.publish import duckdb_store
 from spark_jobs.publish.bonus import BonusTable
 from spark_jobs.publish.candidate import build_candidate, candidate_name, drop_candidate
+from spark_jobs.publish.ciphertexts import write_ciphertexts
 from spark_jobs.publish.marts import COCKPIT, WHOLE, Publication
 from spark_jobs.publish.postgres_store import PostgresStore
 from spark_jobs.publish.revisions import add_revision, expected_rows, next_revision, record_publication
@@ -35,7 +36,9 @@ def publish(run: Run, days: list[date], bonus: BonusTable, environment: Mapping[
         duckdb_store.keep_statements(run.settings.published, revision, statements, candidate_name(run))
         # Both are whole before either is served: what is read all day first, the analysts' file with it.
         if serving := PostgresStore.of(environment):
-            serving.write_revision(file, revision)
+            ciphertexts = run.private.staging / "ciphertexts.duckdb"
+            write_ciphertexts(run.private.vault, file, ciphertexts)
+            serving.write_revision(file, revision, ciphertexts)
             serving.point_at(revision, run.settings.revisions_kept)
         duckdb_store.point_at(run.settings.published, revision, run.settings.revisions_kept)
         run.ledger.mark_done(days, WHOLE.step, run.number)

@@ -152,3 +152,20 @@ def test_several_processes_send_an_answer_without_waiting_for_the_client(monkeyp
     monkeypatch.setattr("uvicorn.supervisors.Multiprocess", listen)
     run(load_settings(home=home), "127.0.0.1", 0, 2, Console(quiet=True))
     assert settings_of_socket == [True]
+
+
+def test_whichever_process_is_asked_tells_what_all_of_them_counted(start: Start, home: Path) -> None:
+    keys = ApiKeys(home / "access", load_access())
+    asking, watching = keys.create("risk_control", 1)[0], keys.create("operations", 1)[0]
+    port = _free_port()
+    server = start(port, workers=2)
+    _wait(port)
+    for person in PEOPLE[:40]:
+        assert _ask(port, f"/v1/customers/{person.customer_id}", asking)[0] == 200
+    for _ in range(4):
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers={"X-API-Key": watching})
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            text = answer.read().decode()
+        assert 'c360_requests_total{route="/v1/customers/{customer_id}",status="200"} 40.0' in text
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(PATIENCE) == 0

@@ -14,13 +14,15 @@ import pytest
 from serving import calls
 from serving.callers import Caller
 from serving.problems import Conflict, NotAvailable
+from serving.reveal import reveal
 from serving.service import Service
 from serving.store import EmbeddedStore, PostgresStore
 from spark_jobs.config import load_settings
-from spark_jobs.ingest.vault import load_keys
+from spark_jobs.ingest.vault import Vault, VaultError, load_keys
+from spark_jobs.publish.ciphertexts import write_ciphertexts
 from spark_jobs.publish.duckdb_store import point_at, revision_file
 from spark_jobs.publish.postgres_store import PostgresStore as Published
-from tests.api.builders import DAY, PEOPLE, publish
+from tests.api.builders import DAY, ERASED, PEOPLE, publish
 
 KEPT = 5
 
@@ -273,6 +275,37 @@ def test_reader_of_postgres_cannot_write(both: tuple[Service, Service], postgres
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction), store.snapshot() as snapshot:
         snapshot.rows("delete from c360_data.generations")
     store.close()
+
+
+def test_personal_values_come_from_the_store_with_the_keys_alone(home: Path, postgres: str, tmp_path: Path) -> None:
+    """The vault's ciphertext is gone from this machine: what was published with the day is enough, and worth nothing without the keys."""
+    keys, file = load_keys(home / "vault", {}), revision_file(home / "published", 1)
+    vault, store = Vault(home / "vault", keys), Published(postgres)
+    write_ciphertexts(vault, file, tmp_path / "ciphertexts.duckdb")
+    vault.close()
+    store.write_revision(file, 1, tmp_path / "ciphertexts.duckdb")
+    store.point_at(1, KEPT)
+    for left in (home / "vault").glob("vault.sqlite*"):
+        left.unlink()
+    settings = load_settings(home=home, serve_requests_per_minute=1_000_000)
+    service, embedded = Service(settings, {"C360_SECRET_POSTGRES": postgres}), Service(settings, {})
+    try:
+        caller, person = _caller(service, "risk_control"), PEOPLE[4]
+        for column, value in (("mobile_phone", person.phone), ("identity", person.identity)):
+            assert reveal(service, caller, person.customer_id, column, "asked by the court")["data"] == {column: value}
+            with pytest.raises(VaultError, match="C360-521"):
+                reveal(embedded, caller, person.customer_id, column, "asked by the court")
+        with pytest.raises(VaultError, match="C360-520"):
+            reveal(service, caller, ERASED.customer_id, "mobile_phone", "asked by the court")
+    finally:
+        service.close()
+        embedded.close()
+    with psycopg.connect(postgres) as connection:
+        rows = connection.execute("select * from c360.sealed_value").fetchall()
+    # A phone and a document of every person, but none that nothing published shows.
+    assert len(rows) == sum(1 + (one.phone is not None) for one in PEOPLE)
+    text = str(rows)
+    assert not any(value in text for one in PEOPLE for value in (one.phone, one.identity) if value)
 
 
 def test_lost_connections_heal_without_a_hand(both: tuple[Service, Service], postgres: str) -> None:

@@ -32,14 +32,34 @@ OF_THE_CALL_PLATFORM = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def profile(broker) -> dict:
-    """The last published row of the customer with accounts on all four counters and a call made to it."""
+OF_AN_INSTITUTION = {
+    "institution_kind",
+    "investor_class",
+    "registered_capital_amount",
+    "licence_expiry_date",
+    "contact_name_masked",
+}
+
+
+def _row(broker, where: str) -> dict:
+    """The last published row of a profile."""
     with open_published(broker.settings.published) as connection:
         cursor = connection.execute(
-            f"select * from {PROFILE} where name_masked = '金**' order by as_of_date desc, member_count desc limit 1"
+            f"select * from {PROFILE} where {where} order by as_of_date desc, member_count desc limit 1"
         )
         return dict(zip([column[0] for column in cursor.description], cursor.fetchone(), strict=True))
+
+
+@pytest.fixture(scope="module")
+def profile(broker) -> dict:
+    """The customer with accounts on all four counters and a call made to it."""
+    return _row(broker, "name_masked = '金**'")
+
+
+@pytest.fixture(scope="module")
+def institution(broker) -> dict:
+    """One e-office describes."""
+    return _row(broker, "contact_name_masked is not null and registered_capital_amount is not null")
 
 
 def ask(broker, profile, column, day=None):
@@ -47,7 +67,8 @@ def ask(broker, profile, column, day=None):
 
 
 @pytest.mark.parametrize("column", COLUMNS)
-def test_a_figure_leads_to_gold_and_to_rows_of_files(broker, profile, column):
+def test_a_figure_leads_to_gold_and_to_rows_of_files(broker, profile, institution, column):
+    profile = institution if column in OF_AN_INSTITUTION else profile
     found = ask(broker, profile, column)
     value = profile[column]
     if isinstance(value, bool | int | str) or value is None:
@@ -93,6 +114,8 @@ def test_a_column_leads_on_to_marts_lists_and_notebooks(broker):
         "mart_customer_holding.maturity_days",
         "mart_customer_profile.next_option_expiry_date",
         "mart_customer_profile.next_product_maturity_date",
+        "mart_institution_holding.maturity_date",
+        "mart_institution_holding.maturity_days",
         "mart_outbound_call.reason_text",
     ]
     assert found["lists"] == ["option_expiring", "product_maturing"]

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from spark_jobs.errors import GateError
-from spark_jobs.jobs.load import _stop_on_failure
 from spark_jobs.quality.gates import broken_days, must_agree, run_gate
+from spark_jobs.quality.judgement import stop_on_failure
 from spark_jobs.quality.plausible import Finding, PlausibleRule
 
 MONDAY, TUESDAY, WEDNESDAY = date(2026, 1, 5), date(2026, 1, 6), date(2026, 1, 7)
@@ -65,8 +65,8 @@ def test_a_figure_of_gold_stops_the_load_only_if_its_rule_says_so(tmp_path, seve
     run = SimpleNamespace(settings=SimpleNamespace(work=tmp_path))
     bad = [replace(finding(MONDAY, "10"), rule=rule)]
     if not stops:
-        _stop_on_failure(run, "gold", {}, bad)
+        stop_on_failure(run, "gold", {}, bad)
         return
     with pytest.raises(GateError, match="C360-262") as error:
-        _stop_on_failure(run, "gold", {}, bad)
+        stop_on_failure(run, "gold", {}, bad)
     assert f"some__feed on {MONDAY}: the rows are unusual: rows is 10, 90.0% under the median 100" in str(error.value)

@@ -90,6 +90,21 @@ def test_reopened_vault_reveals_what_was_stored(vault, root):
     reopened.close()
 
 
+def test_ciphertext_kept_elsewhere_opens_for_its_own_value_alone(vault):
+    vault.store([row(1, CANARY), row(2, CANARY)])
+    found = {line[:3]: base64.b64decode(line[3]) for batch in vault.ciphertexts([row(1, CANARY)[1]]) for line in batch}
+    assert set(found) == {row(1, CANARY)[:3], row(2, CANARY)[:3]}
+    first, second = row(1, CANARY)[:3], row(2, CANARY)[:3]
+    assert CANARY.encode() not in b"".join(found.values())
+    assert vault.open_value(*first, found[first]) == CANARY
+    with pytest.raises(VaultError, match="C360-523"):
+        vault.open_value(*first, found[second])
+    vault.destroy([first[0]])
+    with pytest.raises(VaultError, match="C360-520"):
+        vault.open_value(*first, found[first])
+    assert list(vault.ciphertexts(["none of these"])) == []
+
+
 def test_unknown_value_has_its_own_error(vault):
     with pytest.raises(VaultError) as error:
         vault.reveal(*row(1, CANARY)[:3])
