@@ -13,7 +13,7 @@ from spark_jobs.errors import InfrastructureError
 from spark_jobs.io import local_folder
 from spark_jobs.mappings import is_shadow
 from spark_jobs.publish.duckdb_store import connect_delta, current
-from spark_jobs.publish.marts import COCKPIT
+from spark_jobs.publish.marts import COCKPIT, WHOLE, Publication
 from spark_jobs.quality.unknown_codes import sentence, unknown_codes_of
 
 _MARKS = {
@@ -38,19 +38,11 @@ def local_lake(settings: Settings) -> str:
 def read_status(settings: Settings) -> dict[str, Any]:
     """Deliveries in force, days published, and the pointers."""
     root = local_lake(settings)
-    now = current(settings.published)
-    published = {"revision": now.revision, "as_of_date": now.as_of_date.isoformat()} if now else None
-    ahead = current(COCKPIT.folder(settings.published))
-    cockpit = {"revision": ahead.revision, "as_of_date": ahead.as_of_date.isoformat()} if ahead else None
+    found: dict[str, Any] = {"published": _pointer(settings, WHOLE), "cockpit": _pointer(settings, COCKPIT)}
+    for name, publication in (("revisions_kept", WHOLE), ("cockpit_revisions_kept", COCKPIT)):
+        found[name] = _revisions_kept(settings, publication)
     if not (Path(root) / "meta" / "deliveries").is_dir():
-        return {
-            "deliveries": [],
-            "unknown_codes": [],
-            "published_days": [],
-            "published": published,
-            "cockpit": cockpit,
-            "revisions_kept": [],
-        }
+        return {"deliveries": [], "unknown_codes": [], "published_days": [], **found}
     with connect_delta() as connection:
         cursor = connection.execute(
             f"select feed, business_date::varchar as business_date, delivery_number, status, rows_read, rows_kept, rows_quarantined, "
@@ -75,10 +67,18 @@ def read_status(settings: Settings) -> dict[str, Any]:
         "deliveries": deliveries,
         "unknown_codes": unknown_codes,
         "published_days": [{"business_date": day, "revision": revision} for day, revision in days],
-        "published": published,
-        "cockpit": cockpit,
-        "revisions_kept": [int(file.stem) for file in sorted((settings.published / "revisions").glob("*.duckdb"))],
+        **found,
     }
+
+
+def _pointer(settings: Settings, publication: Publication) -> dict[str, Any] | None:
+    now = current(publication.folder(settings.published))
+    return {"revision": now.revision, "as_of_date": now.as_of_date.isoformat()} if now else None
+
+
+def _revisions_kept(settings: Settings, publication: Publication) -> list[int]:
+    files = (publication.folder(settings.published) / "revisions").glob("*.duckdb")
+    return sorted(int(file.stem) for file in files)
 
 
 def show(found: dict[str, Any], console: Console) -> None:
@@ -99,13 +99,12 @@ def show(found: dict[str, Any], console: Console) -> None:
             console.print(f"{row['code']} {row['business_date']} {row['feed']}: {row['what']}", markup=False)
     for entry in found["unknown_codes"]:
         console.print(sentence(entry), markup=False)
-    now = found["published"]
-    console.print(
-        f"published: revision {now['revision']}, as of {now['as_of_date']}" if now else "nothing has been published yet"
-    )
-    if cockpit := found["cockpit"]:
-        console.print(f"institutional cockpit: revision {cockpit['revision']}, as of {cockpit['as_of_date']}")
-    if now:
-        console.print(
-            "kept for rollback: revisions " + ", ".join(str(revision) for revision in found["revisions_kept"])
-        )
+    for name, kept, title in (
+        ("published", "revisions_kept", "published"),
+        ("cockpit", "cockpit_revisions_kept", "institutional cockpit"),
+    ):
+        if now := found[name]:
+            console.print(f"{title}: revision {now['revision']}, as of {now['as_of_date']}")
+            console.print(f"kept for rollback: revisions {', '.join(map(str, found[kept]))}")
+    if not found["published"]:
+        console.print("nothing has been published yet")
