@@ -100,10 +100,8 @@ def row_condition(rule: str, mart: str, columns: Collection[str]) -> str | None:
     if rule == "own_branch":
         if mart in _BRANCH_OF:
             return _BRANCH_OF[mart]
-        if "customer_id" not in columns:
-            return "branch_id = $branch" if "branch_id" in columns else None
-        if mart in COCKPIT.marts:
-            # There is no profile beside it.
+        # Beside the marts of the cockpit there is no profile.
+        if "customer_id" not in columns or mart in COCKPIT.marts:
             return "branch_id = $branch" if "branch_id" in columns else None
         # An account may be kept by another branch than its customer: the customer's counts.
         return _PROFILE_OF.format("branch_id = $branch")

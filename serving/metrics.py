@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from datetime import time as midnight
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
@@ -70,7 +69,7 @@ class _Served:
         for name, store in self._service.stores.items():
             try:
                 with store.snapshot() as snapshot:
-                    day = datetime.combine(snapshot.as_of_date, midnight(), UTC)
+                    day = datetime(*snapshot.as_of_date.timetuple()[:3], tzinfo=UTC)
                     revisions.add_metric([name], snapshot.revision)
                     days.add_metric([name], day.timestamp())
             except NotAvailable:

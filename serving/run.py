@@ -17,6 +17,7 @@ from serving.access import agreed_access, load_access
 from serving.api_keys import ApiKeys
 from serving.audit import verify
 from serving.bearer import Bearers
+from serving.metrics import FOLDER_VARIABLE
 from serving.service import Service
 from spark_jobs.config import Settings
 from spark_jobs.ingest.vault import load_keys
@@ -48,11 +49,11 @@ def run(settings: Settings, host: str, port: int, workers: int, console: Console
         return
     with tempfile.TemporaryDirectory(prefix="c360-metrics-") as folder:
         # Read by prometheus_client when a process imports it; those that end leave what they counted.
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        os.environ[FOLDER_VARIABLE] = folder
         try:
             _run_several(uvicorn.Config(**how, workers=workers))
         finally:
-            del os.environ["PROMETHEUS_MULTIPROC_DIR"]
+            del os.environ[FOLDER_VARIABLE]
 
 
 def _run_several(config: uvicorn.Config) -> None:

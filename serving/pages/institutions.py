@@ -40,10 +40,6 @@ UNDER = (
     "securities_amount",
     "cash_amount",
 )
-HOLDINGS = (
-    "business_line", "instrument_id", "instrument_name", "position_side", "quantity", "price", "currency_code", "market_value_amount",
-    "product_risk_level", "maturity_date",
-)  # fmt: skip
 
 
 def overview(service: Service, caller: Caller) -> dict[str, Any]:

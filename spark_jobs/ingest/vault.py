@@ -170,8 +170,8 @@ class Vault:
         with self._lock, _told():
             find = "select nonce_and_ciphertext from vault where subject = ? and personal_class = ? and token = ?"
             value = self._values.execute(find, (subject, personal_class, token)).fetchone()
-            self._known_key(subject, value is not None)
-        return self.open_value(subject, personal_class, token, value[0])
+            data_key = self._known_key(subject, value is not None)
+        return _open_text(data_key, value[0], _pack(subject, personal_class, token))
 
     def ciphertexts(self, personal_classes: Sequence[str]) -> Iterator[list[tuple[str, str, str, str]]]:
         """(subject, personal_class, token, ciphertext in base64) of every value of the classes, some at a time: to be kept elsewhere, without
@@ -189,8 +189,7 @@ class Vault:
         """The canonical value behind a ciphertext of `ciphertexts`; VaultError as `reveal`."""
         with self._lock, _told():
             data_key = self._known_key(subject)
-        plain = _open_sealed(data_key, ciphertext, _pack(subject, personal_class, token))
-        return plain.decode("utf-8", "surrogatepass")
+        return _open_text(data_key, ciphertext, _pack(subject, personal_class, token))
 
     def seal(self, rows: Iterable[tuple[str, str, str]]) -> list[str | None]:
         """(subject, place, text) → text under the subject's data key in base64, to be kept elsewhere; None for an erased subject.
@@ -211,8 +210,7 @@ class Vault:
         """The text behind `seal`; VaultError as `reveal`."""
         with self._lock, _told():
             data_key = self._known_key(subject)
-        plain = _open_sealed(data_key, base64.b64decode(sealed), _pack("sealed", subject, place))
-        return plain.decode("utf-8", "surrogatepass")
+        return _open_text(data_key, base64.b64decode(sealed), _pack("sealed", subject, place))
 
     def _known_key(self, subject: str, has_value: bool = True) -> AESGCM:
         """The data key of a subject; VaultError C360-520 when it was destroyed, C360-521 without one or without a value."""
@@ -333,6 +331,10 @@ def _open_sealed(key: AESGCM, sealed: bytes, bound_to: bytes) -> bytes:
         return key.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound_to)
     except InvalidTag:
         raise VaultError("C360-523", "a vault entry was altered or moved", next_step="restore the vault") from None
+
+
+def _open_text(key: AESGCM, sealed: bytes, bound_to: bytes) -> str:
+    return _open_sealed(key, sealed, bound_to).decode("utf-8", "surrogatepass")
 
 
 def _wrap(keys: Keys, subject: str, data_key: bytes) -> bytes:

@@ -42,7 +42,7 @@ def test_every_column_a_page_can_show_has_a_name() -> None:
         for entry in read_dictionary()
         if entry.mart.startswith("mart_commission") and entry.column not in ("commission_month", "region_name")
     }
-    for names in (commission.RATES, commission.CHARGES, customers.WHO, institutions.LISTED, institutions.WHO, institutions.GROUP, institutions.UNDER, institutions.HOLDINGS, customers.OF_PERSON, customers.OF_INSTITUTION, customers.CONTACT, customers.TOTALS, customers.RISK, customers.OPEN_ITEMS, customers.HOLDINGS,
+    for names in (commission.RATES, commission.CHARGES, customers.WHO, institutions.LISTED, institutions.WHO, institutions.GROUP, institutions.UNDER, customers.OF_PERSON, customers.OF_INSTITUTION, customers.CONTACT, customers.TOTALS, customers.RISK, customers.OPEN_ITEMS, customers.HOLDINGS,
                   customers.ACCOUNTS, *customers.BLOCKS.values()):  # fmt: skip
         shown |= set(names)
     listed = (OUTBOUND / "int_customers_listed.sql").read_text(encoding="utf-8")
