@@ -320,6 +320,13 @@ def silver_schema(contract: Contract) -> str:
     return ", ".join(["business_date date", *typed, *derived])
 
 
+def read_slices(run: Run, feed: str, days: list[date]) -> DataFrame:
+    """The slices of exactly `days`; of a feed that was never delivered an empty frame of its contract's columns."""
+    if run.lake.exists("silver", feed):
+        return run.lake.read("silver", feed, days)
+    return run.spark.createDataFrame([], silver_schema(run.catalogue[feed]))
+
+
 def _over_limit(rule: Rule, broken: int, read: int) -> bool:
     return broken > _ROWS_ALWAYS_ALLOWED and broken > rule.limit * read
 

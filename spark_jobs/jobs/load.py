@@ -21,7 +21,7 @@ from spark_jobs.gold.calendar import build_calendar
 from spark_jobs.gold.freshness import build_freshness
 from spark_jobs.gold.merges import days_merged_alike
 from spark_jobs.ingest.deliveries import look_at_all
-from spark_jobs.ingest.feed import FeedRange, decide, plan_feed, read_and_judge, settle, silver_schema
+from spark_jobs.ingest.feed import FeedRange, decide, plan_feed, read_and_judge, read_slices, settle
 from spark_jobs.ingest.numbers import NumberMaps
 from spark_jobs.ingest.quarantine import held_rows
 from spark_jobs.ledger import DeliveryRecord
@@ -214,22 +214,14 @@ def _until_first_blocked(run: Run) -> list[date]:
     return days
 
 
-def _silver_days(run: Run, days: list[date]):
-    """Accessor for slices of exactly `days`; a feed that was never delivered is an empty frame of its contract's columns."""
-
-    def slices(feed: str) -> DataFrame:
-        if run.lake.exists("silver", feed):
-            return run.lake.read("silver", feed, days)
-        return run.spark.createDataFrame([], silver_schema(run.catalogue[feed]))
-
-    return slices
-
-
 def _build_gold(run: Run, checks: list[Check], days: list[date]) -> list[Finding]:
     with run.timed("gate slices"):
         check_slices(run, days)
     metadata = {"run": run.number, "days": [str(day) for day in days]}
-    silver = _silver_days(run, days)
+
+    def silver(feed: str) -> DataFrame:
+        return read_slices(run, feed, days)
+
     known = None
     if run.lake.exists("silver", "customer_members"):
         known = run.lake.read("silver", "customer_members").where(f"business_date < date'{min(days)}'")

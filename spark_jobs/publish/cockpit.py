@@ -19,7 +19,7 @@ from spark_jobs.gold.build import build_gold, sightings
 from spark_jobs.gold.calendar import build_calendar
 from spark_jobs.gold.freshness import build_freshness
 from spark_jobs.gold.origins import FEEDS
-from spark_jobs.ingest.feed import silver_schema
+from spark_jobs.ingest.feed import read_slices
 from spark_jobs.ingest.quarantine import held_rows
 from spark_jobs.io import DAY, Lake, local_folder
 from spark_jobs.publish.candidate import build_candidate, drop_candidate
@@ -98,11 +98,8 @@ def _build_gold(run: Run, lake: Lake, day: date, stale: Mapping[str, date | None
 
     def slices(feed: str) -> DataFrame:
         """The slice of the day, or the last before it; of events only those of the day."""
-        contract = run.catalogue[feed]
-        if not run.lake.exists("silver", feed):
-            return run.spark.createDataFrame([], silver_schema(contract))
-        last = day if contract.mode == "event" else _last_slice(run, feed, day)
-        return run.lake.read("silver", feed, [last or day]).withColumn(DAY, F.lit(day))
+        last = day if run.catalogue[feed].mode == "event" else _last_slice(run, feed, day)
+        return read_slices(run, feed, [last or day]).withColumn(DAY, F.lit(day))
 
     new = build_new_members(sightings(slices), known)
     members = known.unionByName(new.select(*known.columns))
