@@ -49,7 +49,7 @@ def build(home: Path, customers: int, revision: int) -> tuple[Path, list[str]]:
     folder.mkdir(exist_ok=True)
     known = {
         "customer_id": "'C' || lpad(cast(i as varchar), 9, '0')", "as_of_date": f"date '{DAY}'", "branch_id": "'B' || lpad(cast(i % 40 as varchar), 3, '0')",
-        "mobile_phone_token": "'t' || i", "customer_kind": "'person'", "name_masked": "'王**'", "branch_name": "'营业部'", "is_stale": "false",
+        "mobile_phone_token": f"'{keys.token_key_id}:t' || i", "customer_kind": "'person'", "name_masked": "'王**'", "branch_name": "'营业部'", "is_stale": "false",
         "is_partial": "false", "business_line": "'normal'", "account_id": "'10' || lpad(cast(i as varchar), 8, '0')", "system_code": "'NOR'",
         "client_number": "'88' || lpad(cast(i as varchar), 8, '0')", "cash_amount": f"i + {(revision - 1) * OFFSET}",
         "total_asset_amount": f"i + {(revision - 1) * OFFSET}",

@@ -101,14 +101,10 @@ class Overlay:
         """Count what a caller used today, in all processes together. Raises TooMany C360-545 before it would be more than `most`."""
         day = now().date()
         with self._store.writing(is_durable=False) as work:
-            bound = {"caller": caller, "day": day.isoformat(), "what": what, "amount": amount}
-            work.change(
-                "insert into usage (caller, used_date, what, amount) values ($caller, $day, $what, $amount) "
-                "on conflict (caller, used_date, what) do update set amount = usage.amount + excluded.amount",
-                bound,
-            )
             used = work.rows(
-                "select amount from usage where caller = $caller and used_date = $day and what = $what", bound
+                "insert into usage (caller, used_date, what, amount) values ($caller, $day, $what, $amount) "
+                "on conflict (caller, used_date, what) do update set amount = usage.amount + excluded.amount returning amount",
+                {"caller": caller, "day": day.isoformat(), "what": what, "amount": amount},
             )[0]["amount"]
             if used > most:
                 midnight = datetime.combine(day + timedelta(days=1), datetime.min.time(), UTC)

@@ -22,7 +22,7 @@ from serving.callers import Caller
 from serving.limits import RateLimit
 from serving.overlay import OPENED_MINUTES, Overlay, Today
 from serving.paging import Pages
-from serving.problems import NotAllowed, NotFound, NotValid, ServingError
+from serving.problems import NotAllowed, NotAvailable, NotFound, NotValid, ServingError
 from serving.store import Snapshot, Store, freshness, open_store
 from serving.work import open_work
 from spark_jobs.config import Settings
@@ -138,6 +138,7 @@ class Service:
         self.overlay = Overlay(self.work)
         self.pages = Pages(derived_key(self.keys, "pages"))
         self._freshness: dict[tuple[str, int], dict[str, Any]] = {}
+        self._checked: int | None = None
         self.rate = RateLimit(settings.serve_requests_per_minute)
         seal_left(settings.audit, self.keys)
         self.audit = Audit(settings.audit, self.keys)
@@ -160,7 +161,10 @@ class Service:
         try:
             self.rate.take(caller.id)
             caller.role.check(route, caller.scopes)
-            with self.stores[ROUTES[route].publication.name].snapshot() as snapshot:
+            publication = ROUTES[route].publication
+            with self.stores[publication.name].snapshot() as snapshot:
+                if publication is WHOLE:
+                    self._check_token_key(snapshot)
                 now = self.overlay.of(caller.id, snapshot.as_of_date)
                 question = Question(caller, route, snapshot, now, self._freshness, dict(facts))
                 yield question
@@ -171,6 +175,17 @@ class Service:
             self.write(caller, route, "C360-599", question.facts if question else facts)
             raise
         self.write(caller, route, "answered", {**question.facts, "revision": question.snapshot.revision})
+
+    def _check_token_key(self, snapshot: Snapshot) -> None:
+        """Raises NotAvailable when the revision has tokens of another key: nobody would be found, and what was said today would not be met."""
+        if snapshot.writing == self._checked:
+            return
+        for row in snapshot.rows("select mobile_phone_token from mart_customer_phone limit 1"):
+            if not self.keys.has_made(row["mobile_phone_token"]):
+                raise NotAvailable(
+                    "what is published has tokens of another key", "start c360 serve with the keys in force"
+                )
+        self._checked = snapshot.writing
 
     def write(self, caller: Caller, route: str, outcome: str, facts: Mapping[str, Any], durable: bool = False) -> None:
         self.audit.write(

@@ -54,11 +54,20 @@ _HAS_SEALED = f"select count(*) as tables from pg_views where schemaname = '{WHO
 _SEALED = f"select subject, sealed_value from {SEALED} where token = $token and personal_class = $personal_class"
 
 
+# The meaning of a view is that of the moment, whatever state a transaction sees: a swap between two of its statements would mix days. Holding
+# `served` from before the first read keeps a publication, which takes it first, waiting until the last.
+_BEGIN = (
+    "begin transaction isolation level repeatable read read only; lock table served in access share mode; "
+    "select revision, as_of_date, generation from served"
+)
+
+
 class Snapshot(Protocol):
-    """One revision for one request. as_of_date: its last business date."""
+    """One revision for one request. as_of_date: its last business date; writing: another one each time a revision is written or opened."""
 
     revision: int
     as_of_date: date
+    writing: int
 
     def rows(self, statement: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Rows as dictionaries; parameters the statement does not name are left out."""
@@ -106,6 +115,7 @@ def _names(statement: str) -> frozenset[str]:
 class _DuckSnapshot:
     revision: int
     as_of_date: date
+    writing: int
     connection: duckdb.DuckDBPyConnection
 
     def rows(self, statement: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
@@ -126,7 +136,7 @@ class EmbeddedStore:
     def __init__(self, published: Path, timeout_seconds: float) -> None:
         self._published, self._lock = published, threading.Lock()
         self._stamp: tuple[int, int] | None = None
-        self._open: tuple[int, date, duckdb.DuckDBPyConnection] | None = None
+        self._open: tuple[int, date, int, duckdb.DuckDBPyConnection] | None = None
         self._deadlines: dict[duckdb.DuckDBPyConnection, float] = {}
         self._timeout, self._is_closed = timeout_seconds, threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True, name="deadlines")
@@ -134,12 +144,12 @@ class EmbeddedStore:
 
     @contextmanager
     def snapshot(self) -> Iterator[_DuckSnapshot]:
-        revision, as_of_date, database = self._current()
+        revision, as_of_date, writing, database = self._current()
         # A cursor is a connection of its own to the same file, and keeps it open after the pointer has moved on.
         with database.cursor() as connection:
             self._deadlines[connection] = time.monotonic() + self._timeout
             try:
-                yield _DuckSnapshot(revision, as_of_date, connection)
+                yield _DuckSnapshot(revision, as_of_date, writing, connection)
             finally:
                 del self._deadlines[connection]
 
@@ -157,7 +167,7 @@ class EmbeddedStore:
             if late > deadline:
                 connection.interrupt()
 
-    def _current(self) -> tuple[int, date, duckdb.DuckDBPyConnection]:
+    def _current(self) -> tuple[int, date, int, duckdb.DuckDBPyConnection]:
         pointer = self._published / "current.json"
         with self._lock:
             try:
@@ -168,7 +178,7 @@ class EmbeddedStore:
                     database = duckdb.connect(str(now.file), read_only=True)
                     # Many short questions at once: each gains more from a core of its own than from several.
                     database.execute("set threads = 1")
-                    self._open = now.revision, now.as_of_date, database
+                    self._open = now.revision, now.as_of_date, found.st_mtime_ns, database
                     self._stamp = stamp
             except (OSError, ValueError, KeyError, InfrastructureError, duckdb.Error):
                 if self._open is None:
@@ -180,7 +190,7 @@ class EmbeddedStore:
         self._watcher.join(_CLOSE_SECONDS)
         with self._lock:
             if self._open:
-                self._open[2].close()
+                self._open[-1].close()
             self._open = self._stamp = None
 
 
@@ -188,6 +198,7 @@ class EmbeddedStore:
 class _PostgresSnapshot:
     revision: int
     as_of_date: date
+    writing: int
     connection: Any
 
     def rows(self, statement: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
@@ -214,39 +225,56 @@ def for_psycopg(statement: str) -> str:
     return _PARAMETER.sub(r"%(\1)s", statement.replace("%", "%%"))
 
 
-def open_pool(conninfo: str, schema: str, size: int, timeout_seconds: int, configure: Any = None) -> Any:
-    """Bounded connections to one schema, rows as dictionaries. The server may start before its store: requests say so until it is there."""
+def open_pool(conninfo: str, schema: str, size: int, timeout_seconds: int) -> Any:
+    """Bounded connections to one schema, rows as dictionaries; `begun` takes one. The server may start before its store: requests say so until it is there."""
     from psycopg.rows import dict_row
     from psycopg_pool import ConnectionPool
 
     options = f"-c statement_timeout={timeout_seconds}s -c search_path={schema}"
     pool = ConnectionPool(
         conninfo,
-        kwargs={"options": options, "row_factory": dict_row, "connect_timeout": POOL_WAIT_SECONDS},
+        # Where a transaction begins and ends is said by `begun`: every trip to the server is a tenth of a look-up.
+        kwargs={"options": options, "row_factory": dict_row, "connect_timeout": POOL_WAIT_SECONDS, "autocommit": True},
         min_size=1,
         max_size=size,
         timeout=POOL_WAIT_SECONDS,
         max_waiting=size * 8,
         reconnect_timeout=RECONNECT_SECONDS,
-        configure=configure,
-        check=ConnectionPool.check_connection,
         open=False,
     )
     pool.open(wait=False)
     return pool
 
 
+def begun(pool: Any, statements: str) -> tuple[Any, Any]:
+    """A connection of the pool in a transaction, and the cursor of the last of `statements`, which begin it and are sent together.
+
+    A connection that was lost while nobody used it is left and another taken, so none is asked before whether it is still there.
+    """
+    import psycopg
+
+    for last in [False] * pool.max_size + [True]:
+        connection = pool.getconn()
+        try:
+            cursor = connection.execute(statements)
+            while cursor.nextset():
+                pass
+            return connection, cursor
+        except BaseException as error:
+            was_lost = connection.closed
+            if not was_lost:
+                connection.rollback()
+            pool.putconn(connection)
+            if last or not was_lost or not isinstance(error, psycopg.OperationalError):
+                raise
+    raise AssertionError("the last one was taken or raised")
+
+
 class PostgresStore:
     """The schema of a publication: one view a mart, and `served` with the revision in force. A request is one read-only transaction that sees one state."""
 
     def __init__(self, conninfo: str, pool_size: int, timeout_seconds: int, schema: str = WHOLE.schema) -> None:
-        from psycopg import IsolationLevel
-
-        def configure(connection: Any) -> None:
-            connection.isolation_level = IsolationLevel.REPEATABLE_READ
-            connection.read_only = True
-
-        self._pool = open_pool(conninfo, schema, pool_size, timeout_seconds, configure)
+        self._pool = open_pool(conninfo, schema, pool_size, timeout_seconds)
 
     @contextmanager
     def snapshot(self) -> Iterator[_PostgresSnapshot]:
@@ -254,22 +282,18 @@ class PostgresStore:
         from psycopg_pool import PoolTimeout, TooManyRequests
 
         try:
-            connection = self._pool.getconn()
+            connection, cursor = begun(self._pool, _BEGIN)
         except (PoolTimeout, TooManyRequests):
             raise NotAvailable("the store has no free connection") from None
+        except psycopg.errors.UndefinedTable:
+            raise NotAvailable("nothing has been published yet", "c360 status") from None
+        except psycopg.OperationalError:
+            raise NotAvailable("the store cannot be reached") from None
         try:
-            try:
-                # The meaning of a view is that of the moment, whatever state a transaction sees: a swap between two of its statements would
-                # mix days. Holding `served` from before the first read keeps a publication, which takes it first, waiting until the last.
-                connection.execute("lock table served in access share mode")
-                served = connection.execute("select revision, as_of_date from served").fetchone()
-            except psycopg.errors.UndefinedTable:
-                served = None
-            except psycopg.OperationalError:
-                raise NotAvailable("the store cannot be reached") from None
+            served = cursor.fetchone()
             if served is None:
                 raise NotAvailable("nothing has been published yet", "c360 status")
-            yield _PostgresSnapshot(served["revision"], served["as_of_date"], connection)
+            yield _PostgresSnapshot(served["revision"], served["as_of_date"], served["generation"], connection)
         finally:
             if not connection.closed:
                 connection.rollback()

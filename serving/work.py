@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 from serving.problems import NotAvailable
-from serving.store import for_psycopg, open_pool
+from serving.store import begun, for_psycopg, open_pool
 from spark_jobs.config import POSTGRES_VARIABLE, Settings
 
 BUSY_SECONDS = 4
@@ -66,6 +66,19 @@ def open_work(settings: Settings, environment: Mapping[str, str]) -> WorkStore:
     if conninfo := environment.get(POSTGRES_VARIABLE):
         return PostgresWork(conninfo, settings.serve_pool_size, settings.serve_timeout_seconds)
     return EmbeddedWork(settings.written)
+
+
+def renew_written(work: WorkStore, renewed: Callable[[str], str]) -> int:
+    """Replace every phone's token in what people wrote by what `renewed` makes of it, all at once. Returns in how many rows."""
+    count = 0
+    with work.writing() as transaction:
+        for table, key in (("call_made", "call_id"), ("phone_word", "word_id")):
+            for row in transaction.rows(f"select {key}, mobile_phone_token from {table}", {}):
+                new = renewed(row["mobile_phone_token"])
+                if new != row["mobile_phone_token"]:
+                    change = f"update {table} set mobile_phone_token = $new where {key} = $key"
+                    count += transaction.change(change, {"new": new, "key": row[key]})
+    return count
 
 
 class _SqliteTransaction:
@@ -153,16 +166,29 @@ class PostgresWork:
         self._pool = open_pool(conninfo, "c360_work", pool_size, timeout_seconds)
         self._is_made, self._lock = False, threading.Lock()
 
-    def _make(self, connection: Any) -> None:
+    def _make(self) -> None:
         with self._lock:
             if not self._is_made:
                 # Two processes may start at once; the lock ends with the transaction.
-                connection.execute("select pg_advisory_xact_lock(hashtext('c360_work'))")
-                connection.execute("create schema if not exists c360_work")
-                for statement in SCHEMA:
-                    connection.execute(statement)
-                connection.commit()
+                with self._begun("begin; select pg_advisory_xact_lock(hashtext('c360_work'))") as connection:
+                    connection.execute("create schema if not exists c360_work")
+                    for statement in SCHEMA:
+                        connection.execute(statement)
                 self._is_made = True
+
+    @contextmanager
+    def _begun(self, statements: str) -> Iterator[Any]:
+        """A connection in a transaction that is kept when this ends, or undone."""
+        connection, _ = begun(self._pool, statements)
+        try:
+            yield connection
+            connection.commit()
+        except BaseException:
+            if not connection.closed:
+                connection.rollback()
+            raise
+        finally:
+            self._pool.putconn(connection)
 
     @contextmanager
     def writing(self, is_durable: bool = True) -> Iterator[_PostgresTransaction]:
@@ -170,10 +196,9 @@ class PostgresWork:
         from psycopg_pool import PoolTimeout, TooManyRequests
 
         try:
-            with self._pool.connection() as connection:
-                self._make(connection)
-                if not is_durable:
-                    connection.execute("set local synchronous_commit = off")
+            if not self._is_made:
+                self._make()
+            with self._begun("begin" if is_durable else "begin; set local synchronous_commit = off") as connection:
                 yield _PostgresTransaction(connection)
         except (PoolTimeout, TooManyRequests, psycopg.OperationalError) as error:
             raise NotAvailable(f"what people write cannot be read or kept: {type(error).__name__}") from None

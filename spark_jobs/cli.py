@@ -486,17 +486,40 @@ def erase(
 
 
 @app.command("rotate-keys")
-def rotate_keys() -> None:
-    """Put the next master key in force; may be stopped and run again."""
+def rotate_keys(
+    tokens: Annotated[bool, typer.Option("--tokens", help="the token key instead: every token is made anew")] = False,
+) -> None:
+    """Put the next master key, or the next token key, in force; may be stopped and run again."""
     from spark_jobs.jobs.rotate_keys import rotate_keys as run_rotation
     from spark_jobs.lock import writer_lock
 
     settings = load_settings()
+    if tokens:
+        _renew_tokens(settings)
+        return
     with writer_lock(settings.work, "rotate keys"):
         found = run_rotation(settings.vault, os.environ)
     console.print(
         f"master key {found.now} is in force instead of {found.before}; {found.rewrapped} data keys were wrapped anew"
     )
+
+
+def _renew_tokens(settings: Settings) -> None:
+    from serving.work import open_work, renew_written
+    from spark_jobs.jobs.renew_tokens import renew
+    from spark_jobs.jobs.start import start_run
+
+    work = open_work(settings, os.environ)
+    try:
+        with start_run(settings, "renew tokens", console, is_renewal=True) as run:
+            found = renew(run, os.environ, lambda renewed: renew_written(work, renewed))
+    finally:
+        work.close()
+    console.print(
+        f"token key {found.now} is in force instead of {found.before}; {found.tables} tables, {found.files} published files and "
+        f"{found.written} rows of what people wrote were made anew",
+        soft_wrap=True,
+    )  # fmt: skip
 
 
 period = typer.Typer(no_args_is_help=True, help="Months of pay: lock one, adjust one by two people, list them.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from delta.tables import DeltaTable
@@ -69,6 +70,27 @@ class Lake:
             .option("userMetadata", json.dumps(metadata, sort_keys=True))
             .save(self.path(layer, name))
         )
+
+    def tables(self) -> list[tuple[str, str]]:
+        """(layer, name) of every table, in order; the lake must lie on this machine's file system."""
+        folders = Path(local_folder(self.root) or "").glob("*/*/_delta_log")
+        return sorted((folder.parent.parent.name, folder.parent.name) for folder in folders)
+
+    def rewrite(self, frame: DataFrame, layer: str, name: str, metadata: dict[str, Any]) -> None:
+        """Replace all rows of a table, made from itself, in one commit; its partitions stay what they are."""
+        partition = DeltaTable.forPath(self.spark, self.path(layer, name)).detail().first().partitionColumns
+        whole = frame.repartition(*partition) if partition else frame.coalesce(1)
+        (
+            whole.write.format("delta")
+            .mode("overwrite")
+            .partitionBy(*partition)
+            .option("userMetadata", json.dumps(metadata, sort_keys=True))
+            .save(self.path(layer, name))
+        )
+
+    def forget_versions(self, layer: str, name: str) -> None:
+        """Delete the data files of all earlier versions of a table: only what it holds now can be read from then on."""
+        DeltaTable.forPath(self.spark, self.path(layer, name)).vacuum(0)
 
     def replace_all(self, frame: DataFrame, layer: str, name: str, metadata: dict[str, Any]) -> None:
         (

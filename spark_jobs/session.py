@@ -39,6 +39,10 @@ _TUNING = {
     "spark.databricks.delta.properties.defaults.dataSkippingNumIndexedCols": "0",
     "spark.databricks.delta.properties.defaults.logRetentionDuration": "interval 400 days",
     "spark.databricks.delta.properties.defaults.checkpointInterval": "20",
+    # Versions are forgotten when tokens are renewed, by nobody else, and then at once: one process writes, so nothing is half written.
+    "spark.databricks.delta.retentionDurationCheck.enabled": "false",
+    # Each is a task, however few folders a table has.
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "16",
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.adaptive.enabled": "true",

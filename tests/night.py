@@ -18,6 +18,7 @@ from simulator.delivery import write_manifest
 from simulator.faults import Delivery, Lines, Planted, plant
 from simulator.layouts import layouts
 from simulator.randomness import stream
+from spark_jobs.jobs.restate import link_data
 from tests.killing import Killed, kill_a_load
 from tests.loading import LoadedBroker, load_home
 
@@ -50,7 +51,8 @@ SWAPPED, UNSPLIT = 1, 4
 
 @dataclass
 class Night:
-    """The broker's home and what happened in the first load that was not killed. `originals`: "feed:row number" → the good row's texts."""
+    """The broker's home and what happened in the first load that was not killed. `originals`: "feed:row number" → the good row's texts;
+    `as_it_was`: the home after that load, for a story that goes on in another way."""
 
     home: Path
     good: Path
@@ -59,6 +61,10 @@ class Night:
     originals: dict[str, dict[str, str]] = field(default_factory=dict)
     killed: Killed | None = None
     first: LoadedBroker | None = None
+
+    @property
+    def as_it_was(self) -> Path:
+        return self.home.with_name(f"{self.home.name}_as_it_was")
 
     @property
     def row_day(self) -> date:
@@ -91,6 +97,7 @@ def bad_night(home: Path, good: Path) -> Night:
     _spoil(night, TRADES, _spoil_trade(night))
     night.killed = kill_a_load(home, days[0])
     night.first = load_home(home)
+    shutil.copytree(home, night.as_it_was, copy_function=link_data)
     return night
 
 

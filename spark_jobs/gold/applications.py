@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -16,10 +17,12 @@ def build_applications(applications: DataFrame, present: DataFrame) -> DataFrame
     """
     known = applications.join(normal_clients(present), on=["business_date", "client_number"], how="left").select(
         "*",
-        # A token is `<key id>:<digits>`.
-        F.concat(F.lit("PRO-"), F.substring(F.element_at(F.split("mobile_phone_token", ":"), -1), 1, 16)).alias(
-            "prospect_id"
-        ),
+        prospect_id(F.col("mobile_phone_token")).alias("prospect_id"),
         F.col("applicant_name_masked").alias("name_masked"),
     )
     return conform(known, "applications")
+
+
+def prospect_id(phone_token: SparkColumn) -> SparkColumn:
+    """`PRO-` and the first sixteen digits of the phone's token, which is `<key id>:<digits>`."""
+    return F.concat(F.lit("PRO-"), F.substring(F.element_at(F.split(phone_token, ":"), -1), 1, 16))

@@ -12,6 +12,7 @@ import base64
 import hashlib
 import hmac
 import os
+import re
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,7 +32,7 @@ KEY_VARIABLES = (MASTER_VARIABLE, TOKEN_VARIABLE)
 EMBEDDED_FILE = "embedded_keys.env"
 PERSONAL_CLASSES = ("identity", "phone", "name")
 KEY_VERSION = 1  # of a subject's data key; a renewal would count up
-KEY_BYTES, NONCE_BYTES = 32, 12
+KEY_BYTES, NONCE_BYTES, TOKEN_DIGITS = 32, 12, 32
 BUSY_SECONDS = 120
 AT_ONCE = 50_000
 
@@ -43,31 +44,52 @@ create table if not exists vault (subject text, personal_class text, token text,
 KEYS_SCHEMA = """
 create table if not exists subject_key (subject text primary key, wrapped_key blob, master_key_id text) without rowid;
 create table if not exists current_master (only_row integer primary key check (only_row = 1), key_id text not null);
+create table if not exists current_token_key (only_row integer primary key check (only_row = 1), key_id text not null, next_key_id text);
 """
 
 
 class VaultError(InfrastructureError):
-    """Codes C360-52x: 520 destroyed, 521 not in the vault, 522 another master key, 523 altered, 524 store failed."""
+    """Codes C360-52x: 520 destroyed, 521 not in the vault, 522 another master key, 523 altered, 524 store failed, 525 another token key,
+    526 a renewal of the tokens is under way."""
 
 
 @dataclass(frozen=True)
 class Keys:
-    """Two 32-byte keys; an id is the start of the key's hash, safe to print."""
+    """The master key, the token key, and the token keys laid over it since, oldest first, of 32 bytes each; an id is the start of a hash, safe to print."""
 
     master_key: bytes = field(repr=False)
     token_key: bytes = field(repr=False)
+    newer_token_keys: tuple[bytes, ...] = field(default=(), repr=False)
 
     @cached_property
     def master_key_id(self) -> str:
         return hashlib.sha256(self.master_key).hexdigest()[:8]
 
     @cached_property
+    def token_keys(self) -> tuple[bytes, ...]:
+        return (self.token_key, *self.newer_token_keys)
+
+    @cached_property
+    def token_layers(self) -> tuple[tuple[str, bytes], ...]:
+        """(id, key) of every token key, oldest first. The id speaks of the key and of all below it."""
+        below = hashlib.sha256()
+        layers = []
+        for key in self.token_keys:
+            below.update(key)
+            layers.append((below.hexdigest()[:8], key))
+        return tuple(layers)
+
+    @property
     def token_key_id(self) -> str:
-        return hashlib.sha256(self.token_key).hexdigest()[:8]
+        return self.token_layers[-1][0]
+
+    def has_made(self, token: str) -> bool:
+        """Whether a token is one of the newest token key."""
+        return token.startswith(f"{self.token_key_id}:")
 
 
 def load_keys(vault_root: Path, environment: Mapping[str, str]) -> Keys:
-    """The keys from C360_SECRET_MASTER_KEY and C360_SECRET_TOKEN_KEY, base64 of 32 random bytes each.
+    """The keys from C360_SECRET_MASTER_KEY and C360_SECRET_TOKEN_KEY, base64 of 32 random bytes each; several token keys are separated by commas.
 
     Production must set both variables. With neither set, a key file for development, `embedded_keys.env`, is made once
     in the vault folder: it lies beside what it protects and protects against nobody who can read the folder.
@@ -77,12 +99,13 @@ def load_keys(vault_root: Path, environment: Mapping[str, str]) -> Keys:
         raise _bad_keys("one of the two key variables is set and the other is not")
     keys = given or _embedded_keys(vault_root)
     try:
-        decoded = [decoded_key(keys[name]) for name in KEY_VARIABLES]
+        master_key = decoded_key(keys[MASTER_VARIABLE])
+        token_key, *newer = (decoded_key(text) for text in keys[TOKEN_VARIABLE].split(","))
     except (KeyError, ValueError):
         raise _bad_keys("a key is missing, not base64 or not of 32 bytes") from None
-    if decoded[0] == decoded[1]:
-        raise _bad_keys("the two keys are the same")
-    return Keys(*decoded)
+    if len({master_key, token_key, *newer}) < 2 + len(newer):
+        raise _bad_keys("two keys are the same")
+    return Keys(master_key, token_key, tuple(newer))
 
 
 def decoded_key(text: str) -> bytes:
@@ -95,8 +118,10 @@ def decoded_key(text: str) -> bytes:
 
 def key_lines(keys: Keys) -> str:
     """The content of a key file for development."""
-    pairs = zip(KEY_VARIABLES, (keys.master_key, keys.token_key), strict=True)
-    return "".join(f"{name}={base64.b64encode(key).decode()}\n" for name, key in pairs)
+    given = {MASTER_VARIABLE: (keys.master_key,), TOKEN_VARIABLE: keys.token_keys}
+    return "".join(
+        f"{name}={','.join(base64.b64encode(key).decode() for key in several)}\n" for name, several in given.items()
+    )
 
 
 def read_key_lines(path: Path) -> dict[str, str]:
@@ -113,10 +138,28 @@ def token(keys: Keys, personal_class: str, kind: str, canonical: str) -> str:
     """`<token key id>:<32 hex digits>`, equal for equal (class, kind, canonical). kind is '' for phones and names.
 
     HMAC-SHA256 cut to 128 bits: among a billion values a chance collision has odds of one in 10^20, and 32 digits less
-    in every row of every table count. Guessing is stopped by the key, not by the length.
+    in every row of every table count. Guessing is stopped by the key, not by the length. A newer token key makes its token of the one below.
     """
-    digest = hmac.digest(keys.token_key, _pack(personal_class, kind, canonical), "sha256")
-    return f"{keys.token_key_id}:{digest.hex()[:32]}"
+    made, content = "", _pack(personal_class, kind, canonical)
+    for key_id, key in keys.token_layers:
+        made = f"{key_id}:{hmac.digest(key, content, 'sha256').hex()[:TOKEN_DIGITS]}"
+        content = made.encode("ascii")
+    return made
+
+
+def renew_tokens(layers: Sequence[tuple[str, bytes]], text: str | None) -> str | None:
+    """A text in which every token of the token key before stands as that of the newest one; all else stays, newest tokens among it.
+
+    layers: `Keys.token_layers`.
+    """
+    (before, _), (key_id, key) = layers[-2:]
+    if text is None or before not in text:
+        return text
+
+    def renewed(found: re.Match[str]) -> str:
+        return f"{key_id}:{hmac.digest(key, found[0].encode('ascii'), 'sha256').hex()[:TOKEN_DIGITS]}"
+
+    return re.sub(rf"\b{before}:[0-9a-f]{{{TOKEN_DIGITS}}}\b", renewed, text)
 
 
 def last_four_token(keys: Keys, personal_class: str, canonical: str) -> str | None:
@@ -138,6 +181,13 @@ class Vault:
             self._values = _open(vault_root / "vault.sqlite", VAULT_SCHEMA, "wal")
             # no write-ahead log here: it would keep the old page of a destroyed key
             self._subject_keys = _open(vault_root / "keys.sqlite", KEYS_SCHEMA, "delete")
+            in_force, following = self._token_key_ids()
+        if keys.token_key_id not in (in_force, following):
+            self.close()
+            raise VaultError(
+                "C360-525", f"tokens are made with token key {in_force}, the token key given is {keys.token_key_id}", kept="everything",
+                next_step=f"set {TOKEN_VARIABLE} to the keys in force, oldest first",
+            )  # fmt: skip
 
     def close(self) -> None:
         self._values.close()
@@ -251,6 +301,77 @@ class Vault:
             database.execute("insert or replace into current_master values (1, ?)", (new_keys.master_key_id,))
         self._keys = new_keys
         return len(old)
+
+    def _token_key_ids(self) -> tuple[str, str | None]:
+        """The id of the token key in force, the one given where none has been, and of the one that is to follow while tokens are renewed."""
+        find = "select key_id, next_key_id from current_token_key"
+        if found := self._subject_keys.execute(find).fetchone():
+            return found
+        with _transaction(self._subject_keys) as database:
+            database.execute("insert or ignore into current_token_key values (1, ?, null)", (self._keys.token_key_id,))
+            return database.execute(find).fetchone()
+
+    @property
+    def next_token_key_id(self) -> str | None:
+        """While tokens are renewed, the key they shall have."""
+        with self._lock, _told():
+            return self._token_key_ids()[1]
+
+    def check_no_renewal(self) -> None:
+        """Raises VaultError C360-526 while tokens of two keys are about."""
+        if following := self.next_token_key_id:
+            raise VaultError(
+                "C360-526", f"tokens are being renewed with token key {following}", kept="everything", next_step="c360 rotate-keys --tokens"
+            )  # fmt: skip
+
+    def begin_renewal(self, key_id: str) -> None:
+        """From now on until `end_renewal` tokens of both keys are about. Raises VaultError C360-526 when another renewal is under way."""
+        with self._lock, _told(), _transaction(self._subject_keys) as database:
+            following = database.execute("select next_key_id from current_token_key").fetchone()[0]
+            if following not in (None, key_id):
+                raise VaultError(
+                    "C360-526", f"tokens are being renewed with token key {following}, the next key given is {key_id}",
+                    kept="everything", next_step="finish it with the keys it was begun with",
+                )  # fmt: skip
+            database.execute("update current_token_key set next_key_id = ?", (key_id,))
+
+    def renew_values(self, keys: Keys) -> Iterator[int]:
+        """Keep every value under its token of the newest key too; how many at a time. Those whose key is destroyed are left out.
+
+        keys: with the next token key. It may be stopped at any moment and called again.
+        """
+        find = "select * from vault where (subject, personal_class, token) > (?, ?, ?) order by subject, personal_class, token limit ?"
+        last = ("", "", "")
+        while True:
+            with self._lock, _told():
+                rows = self._values.execute(find, (*last, AT_ONCE)).fetchall()
+                if not rows:
+                    return
+                last = rows[-1][:3]
+                renewed = {row: (*row[:2], renew_tokens(keys.token_layers, row[2])) for row in rows}
+                old = [row for row, place in renewed.items() if place != row[:3]]
+                data_keys = self._data_keys(dict.fromkeys(row[0] for row in old))
+                sealed = (
+                    (*renewed[row], row[3], _seal(data_keys[row[0]], _open_sealed(data_keys[row[0]], row[4], _pack(*row[:3])), _pack(*renewed[row])))
+                    for row in old
+                    if row[0] in data_keys
+                )  # fmt: skip
+                with _transaction(self._values) as database:
+                    database.executemany("insert or ignore into vault values (?, ?, ?, ?, ?)", sealed)
+            yield len(rows)
+
+    def end_renewal(self) -> None:
+        """The next token key is in force, and values under tokens of another are forgotten; safe to call again."""
+        with self._lock, _told():
+            in_force, following = self._token_key_ids()
+            newest = following or in_force
+            with _transaction(self._values) as database:
+                database.execute("delete from vault where substr(token, 1, 8) <> ?", (newest,))
+            # What was deleted may still stand where its page was put in order since.
+            self._values.execute("vacuum")
+            self._values.execute("pragma wal_checkpoint(truncate)")
+            with _transaction(self._subject_keys) as database:
+                database.execute("update current_token_key set key_id = ?, next_key_id = null", (newest,))
 
     def _claim_master(self, database: sqlite3.Connection) -> None:
         """Refuse to wrap under a master key that a rotation, maybe in another process, has retired."""

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from spark_jobs.config import Settings
 from spark_jobs.errors import ConfigurationError
-from spark_jobs.ingest.vault import load_keys
+from spark_jobs.ingest.vault import TOKEN_VARIABLE, Keys, VaultError, load_keys
 from spark_jobs.jobs.ask_files import IMPORTED, read_list, take_out
 from spark_jobs.publish.duckdb_store import current, in_force, open_published
 
@@ -48,6 +48,7 @@ def _asked(settings: Settings, listed: Path | None) -> Iterator[duckdb.DuckDBPyC
     with open_published(settings.published) as connection:
         if listed:
             keys = load_keys(settings.vault, os.environ)
+            _check_token_key(connection, keys)
             connection.register(IMPORTED, read_list(listed, keys, in_force(settings.published).as_of_date))
         try:
             yield connection
@@ -55,6 +56,16 @@ def _asked(settings: Settings, listed: Path | None) -> Iterator[duckdb.DuckDBPyC
             raise ConfigurationError(
                 "C360-107", str(error).splitlines()[0], next_step='c360 sql "show tables"'
             ) from None
+
+
+def _check_token_key(connection: duckdb.DuckDBPyConnection, keys: Keys) -> None:
+    """Raises VaultError C360-525 when the published day has tokens of another key: nothing of a list would be met."""
+    found = connection.execute("select mobile_phone_token from mart_customer_phone limit 1").fetchone()
+    if found and not keys.has_made(found[0]):
+        raise VaultError(
+            "C360-525", "what is published has tokens of another key", kept="everything",
+            next_step=f"set {TOKEN_VARIABLE} to the keys in force, oldest first",
+        )  # fmt: skip
 
 
 def plain_rows(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

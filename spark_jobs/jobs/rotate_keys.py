@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spark_jobs.errors import ConfigurationError
@@ -59,7 +59,7 @@ def earlier_keys(environment: Mapping[str, str], keys: Keys) -> list[Keys]:
     """Master keys that were in force before, in base64 and separated by commas: what they wrote in the log is checked with them."""
     texts = [text for text in environment.get(EARLIER_VARIABLE, "").split(",") if text.strip()]
     try:
-        return [Keys(decoded_key(text), keys.token_key) for text in texts]
+        return [replace(keys, master_key=decoded_key(text)) for text in texts]
     except ValueError:
         raise ConfigurationError(
             "C360-197", "an earlier master key is not 32 bytes in base64", where=EARLIER_VARIABLE, next_step="separate the keys by commas"
@@ -71,17 +71,17 @@ def _next_given(environment: Mapping[str, str], keys: Keys) -> Keys:
         master = decoded_key(environment.get(NEXT_VARIABLE, ""))
     except ValueError:
         master = keys.master_key
-    if master in (keys.master_key, keys.token_key):
+    if master in (keys.master_key, *keys.token_keys):
         raise ConfigurationError(
             "C360-197", "the next master key is missing, is not 32 bytes in base64, or is one of the keys in force",
             where=NEXT_VARIABLE, kept="the keys in force", next_step=f"set {NEXT_VARIABLE} beside {MASTER_VARIABLE}",
         )  # fmt: skip
-    return Keys(master, keys.token_key)
+    return replace(keys, master_key=master)
 
 
 def _next_embedded(vault_root: Path, keys: Keys) -> Keys:
     """Of a rotation that was stopped, those it had begun with."""
     path = vault_root / NEXT_FILE
     if not path.exists():
-        replace_file(path, key_lines(Keys(os.urandom(KEY_BYTES), keys.token_key)).encode(), mode=0o600)
-    return Keys(decoded_key(read_key_lines(path)[MASTER_VARIABLE]), keys.token_key)
+        replace_file(path, key_lines(replace(keys, master_key=os.urandom(KEY_BYTES))).encode(), mode=0o600)
+    return replace(keys, master_key=decoded_key(read_key_lines(path)[MASTER_VARIABLE]))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from pyspark.sql import SparkSession
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -29,15 +30,19 @@ from spark_jobs.trading_calendar import trading_calendar
 
 
 @contextmanager
-def start_run(settings: Settings, purpose: str, console: Console, started_at: datetime | None = None) -> Iterator[Run]:
+def start_run(
+    settings: Settings, purpose: str, console: Console, started_at: datetime | None = None, is_renewal: bool = False
+) -> Iterator[Run]:
     """Hold the lock, start Spark, complete the ledger after a crash, and clean up scratch at the end.
 
-    started_at: when what this run learns counts as known; the clock is read here and nowhere below.
+    started_at: when what this run learns counts as known; the clock is read here and nowhere below. Raises VaultError C360-526 for all runs
+    but the renewal itself while tokens are being renewed.
     """
     known_at = (started_at or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     with writer_lock(settings.work, purpose):
         started = time.perf_counter()
         catalogue = load_catalogue(settings.catalogue, settings.migrations)
+        _forget_scratch(settings)
         spark = build_session(settings)
         lake = Lake(spark, settings.lake)
         ledger = Ledger(lake, catalogue)
@@ -53,6 +58,8 @@ def start_run(settings: Settings, purpose: str, console: Console, started_at: da
         columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         vault = Vault(settings.vault, keys)
         try:
+            if not is_renewal:
+                vault.check_no_renewal()
             with Progress(*columns, console=console, transient=True) as progress:
                 private = PrivateMeans(keys, vault, staging)
                 calendar = trading_calendar(settings.calendar_overrides)
@@ -67,3 +74,10 @@ def start_run(settings: Settings, purpose: str, console: Console, started_at: da
             shutil.rmtree(staging, ignore_errors=True)
         # Still there after a failure or a crash: the next start then completes the ledger from the log.
         marker.unlink(missing_ok=True)
+
+
+def _forget_scratch(settings: Settings) -> None:
+    """What Spark of a killed run left on the disk; not what a session of this process uses."""
+    scratch, session = (settings.work / "spark").resolve(), SparkSession.getActiveSession()
+    if session is None or session.sparkContext.getConf().get("spark.local.dir") != str(scratch):
+        shutil.rmtree(scratch, ignore_errors=True)

@@ -16,6 +16,7 @@ from importlib import resources
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from spark_jobs.errors import InfrastructureError
 from spark_jobs.files import replace_file
@@ -129,6 +130,27 @@ def _write(
         connection.close()
     os.replace(part, final)
     return final
+
+
+def rewrite(file: Path, selected: Callable[[str], str], renewed: Callable[[pa.ChunkedArray], pa.Array]) -> None:
+    """Make a published file anew, in place of itself in one step: who has it open keeps reading the one before.
+
+    selected: gives what is selected of a table, by its name. renewed: the function on texts that it may call by that name.
+    """
+    part = file.with_name(f"{file.name}.part")
+    part.unlink(missing_ok=True)
+    with duckdb.connect(str(part)) as connection:
+        (new,) = connection.execute("select current_database()").fetchone()
+        connection.execute(f"attach '{file}' as old (read_only)")
+        connection.execute(f'copy from database old to "{new}" (schema)')
+        connection.create_function("renewed", renewed, ["VARCHAR"], "VARCHAR", type="arrow", null_handling="special")
+        for (name,) in connection.execute(
+            "select table_name from duckdb_tables() where database_name = 'old'"
+        ).fetchall():
+            connection.execute(f"insert into {name} select {selected(name)} from old.{name}")
+        connection.execute("detach old")
+        connection.execute("checkpoint")
+    os.replace(part, file)
 
 
 def create_indexes(connection: duckdb.DuckDBPyConnection, marts: Iterable[Mart] = MARTS.values()) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -169,3 +170,11 @@ def test_no_value_reaches_the_audit_log(client, headers_of, service, settings) -
     for person in PEOPLE[:6]:
         for value in (person.phone, person.account_id, person.identity, f'"{person.identity[-4:]}"'):
             assert value is None or value not in text
+
+
+def test_a_revision_with_tokens_of_another_key_answers_nothing_at_all(client, headers_of, service) -> None:
+    """Nobody would be found, and nobody's word would be met: that is no answer."""
+    service.keys = replace(service.keys, newer_token_keys=(b"u" * 32,))
+    answer = _ask(client, headers_of("risk_control"), "phone", SINGLE.phone)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "C360-548")
+    assert client.get(f"/v1/customers/{SINGLE.customer_id}", headers=headers_of("risk_control")).status_code == 503

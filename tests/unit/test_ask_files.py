@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from serving.audit import lines
 from spark_jobs.config import Settings
 from spark_jobs.errors import ConfigurationError
+from spark_jobs.ingest.vault import VaultError, key_lines, load_keys
 from spark_jobs.jobs.ask import answer, answer_file
 from tests.api.builders import PEOPLE, build_home
 
@@ -122,3 +124,11 @@ def test_a_query_that_fails_leaves_no_file(settings, tmp_path):
     with pytest.raises(ConfigurationError, match="C360-107"):
         answer_file(settings, "select nothing from nowhere", tmp_path / "result.csv")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_list_is_not_read_with_keys_that_made_none_of_the_tokens(settings, tmp_path, monkeypatch):
+    keys = load_keys(settings.vault, {})
+    for line in key_lines(replace(keys, newer_token_keys=(b"u" * 32,))).splitlines():
+        monkeypatch.setenv(*line.split("=", 1))
+    with pytest.raises(VaultError, match="C360-525"):
+        answer(settings, JOINED, listed(tmp_path, f"campaign,mobile_phone\nspring,{MINE.phone}\n"))

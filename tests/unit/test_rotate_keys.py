@@ -10,6 +10,7 @@ import pytest
 
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.ingest.vault import MASTER_VARIABLE, TOKEN_VARIABLE, Vault, load_keys
+from spark_jobs.jobs import renew_tokens
 from spark_jobs.jobs import rotate_keys as job
 from spark_jobs.jobs.rotate_keys import EARLIER_VARIABLE, NEXT_FILE, NEXT_VARIABLE, earlier_keys, rotate_keys
 
@@ -103,3 +104,25 @@ def test_earlier_keys_are_read_and_checked(root):
     assert earlier_keys({}, keys) == []
     with pytest.raises(ConfigurationError, match="C360-197"):
         earlier_keys({EARLIER_VARIABLE: text(b"short")}, keys)
+
+
+def test_the_next_token_key_comes_from_the_environment_and_stands_behind_the_others(root):
+    environment = {MASTER_VARIABLE: text(os.urandom(32)), TOKEN_VARIABLE: text(os.urandom(32))}
+    keys, following = load_keys(root, environment), os.urandom(32)
+    given = environment | {renew_tokens.NEXT_VARIABLE: text(following)}
+    assert renew_tokens.next_keys(root, given, None).token_keys == (*keys.token_keys, following)
+    done = environment | {TOKEN_VARIABLE: f"{text(keys.token_key)},{text(following)}"}
+    under_way = renew_tokens.next_keys(root, given, None).token_key_id
+    assert renew_tokens.next_keys(root, done, under_way) == load_keys(root, done), "the keys were put in force already"
+    for wrong in ("", "not base64!", text(b"short"), text(keys.token_key), text(keys.master_key)):
+        with pytest.raises(ConfigurationError, match="C360-197") as error:
+            renew_tokens.next_keys(root, environment | {renew_tokens.NEXT_VARIABLE: wrong}, None)
+        assert not wrong or wrong not in str(error.value)
+
+
+def test_the_next_token_key_for_trying_things_out_is_made_once_and_private(root):
+    keys = load_keys(root, {})
+    found = renew_tokens.next_keys(root, {}, None)
+    assert found.token_keys[:-1] == keys.token_keys and found.master_key == keys.master_key
+    assert renew_tokens.next_keys(root, {}, found.token_key_id) == found
+    assert (root / renew_tokens.NEXT_FILE).stat().st_mode & 0o777 == 0o600

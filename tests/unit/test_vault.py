@@ -20,12 +20,14 @@ from spark_jobs.ingest.vault import (
     VaultError,
     last_four_token,
     load_keys,
+    renew_tokens,
     source_subject,
     token,
 )
 
 KEYS = Keys(master_key=b"m" * 32, token_key=b"t" * 32)
 NEW_KEYS = Keys(master_key=b"n" * 32, token_key=b"t" * 32)
+NEWER = Keys(b"m" * 32, b"t" * 32, (b"u" * 32,))
 CANARY = "CANARY-13800000001-王小明"
 
 
@@ -298,3 +300,59 @@ def test_wrong_keys_are_refused_without_being_shown(root, environment):
 
 def test_keys_do_not_show_in_their_representation():
     assert repr(KEYS) == "Keys()"
+
+
+def test_a_newer_token_key_makes_its_token_of_the_one_before():
+    old, new = (token(keys, "phone", "", "13800000001") for keys in (KEYS, NEWER))
+    assert new.startswith(f"{NEWER.token_key_id}:") and NEWER.has_made(new) and not NEWER.has_made(old)
+    assert len({KEYS.token_key_id, NEWER.token_key_id, Keys(b"m" * 32, b"u" * 32).token_key_id}) == 3
+    text = f'{{"phone": "{old}", "again": "{new}", "other": "{old[:-1]}", "balance": "12"}}'
+    assert renew_tokens(NEWER.token_layers, old) == new
+    assert renew_tokens(NEWER.token_layers, text) == text.replace(old, new)
+    assert renew_tokens(NEWER.token_layers, None) is None
+
+
+def test_values_are_kept_under_both_tokens_until_the_newer_key_is_in_force(vault, root):
+    vault.store(rows(10))
+    vault.destroy(["counter/0"])
+    vault.begin_renewal(NEWER.token_key_id)
+    assert sum(vault.renew_values(NEWER)) >= 10
+    kept = [(each[:2], each[2], renew_tokens(NEWER.token_layers, each[2]), each[3]) for each in rows(10)[1:]]
+    both = [vault.reveal(*place, one) for place, old, new, _ in kept for one in (old, new)]
+    assert both == [value for *_, value in kept for _ in range(2)]
+    with pytest.raises(VaultError, match="C360-526"):
+        vault.check_no_renewal()
+    with pytest.raises(VaultError, match="C360-526"):
+        vault.begin_renewal("another1")
+    vault.end_renewal()
+    vault.end_renewal()
+    vault.check_no_renewal()
+    assert vault._values.execute("select count(*) from vault").fetchone() == (9,), (
+        "nothing of before, nothing of the erased"
+    )
+    with pytest.raises(VaultError, match="C360-525"):
+        Vault(root, KEYS)
+    reopened = Vault(root, NEWER)
+    assert [reopened.reveal(*place, new) for place, _, new, _ in kept] == [value for *_, value in kept]
+    reopened.close()
+
+
+def test_a_renewal_that_was_stopped_among_the_values_goes_on(vault, monkeypatch):
+    vault.store(rows(10))
+    vault.begin_renewal(NEWER.token_key_id)
+    monkeypatch.setattr(vault_module, "AT_ONCE", 3)
+    next(vault.renew_values(NEWER))
+    assert sum(1 for _ in vault.renew_values(NEWER)) > 3
+    for subject, personal_class, old, value in rows(10):
+        assert vault.reveal(subject, personal_class, renew_tokens(NEWER.token_layers, old)) == value
+
+
+def test_several_token_keys_are_given_by_commas_and_kept_in_the_file(root):
+    text = {
+        name: base64.b64encode(key).decode() for name, key in zip("mtu", (b"m" * 32, b"t" * 32, b"u" * 32), strict=True)
+    }
+    environment = {MASTER_VARIABLE: text["m"], TOKEN_VARIABLE: f"{text['t']},{text['u']}"}
+    assert load_keys(root, environment) == NEWER
+    assert vault_module.key_lines(NEWER).splitlines() == [f"{name}={value}" for name, value in environment.items()]
+    with pytest.raises(ConfigurationError, match="C360-171"):
+        load_keys(root, environment | {TOKEN_VARIABLE: f"{text['t']},{text['t']}"})
