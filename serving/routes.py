@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import IO, Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Security
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
@@ -84,23 +85,26 @@ class Answer(JSONResponse):
         return encoded(content)
 
 
-def service_of(request: Request) -> Service:
+async def service_of(request: Request) -> Service:
     return request.app.state.service
 
 
-def caller_of_request(
+async def caller_of_request(
     request: Request, key: Annotated[str | None, Security(_API_KEY)], bearer: Annotated[Any, Security(_BEARER)]
 ) -> Caller:
-    """The caller. Both at once is neither: it would not be clear who is written down."""
-    service = service_of(request)
+    """The caller. Both at once is neither: it would not be clear who is written down.
+
+    A key is looked up in memory, where going to a thread and back would take longer; for a token the keys of its issuer may have to be fetched.
+    """
+    service: Service = request.app.state.service
     try:
         if (key is None) == (bearer is None):
             raise NotAuthenticated
-        return (
-            service.api_keys.authenticate(key) if key is not None else service.bearers.authenticate(bearer.credentials)
-        )
+        if key is not None:
+            return service.api_keys.authenticate(key)
+        return await run_in_threadpool(service.bearers.authenticate, bearer.credentials)
     except NotAuthenticated as error:
-        service.refused(request.scope["route"].name, error)
+        await run_in_threadpool(service.refused, request.scope["route"].name, error)
         raise
 
 

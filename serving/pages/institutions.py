@@ -8,7 +8,7 @@ from typing import Any
 from serving import institutions
 from serving.callers import Caller
 from serving.pages.chart import curve
-from serving.pages.customers import MONTHS_SHOWN_DAYS, blocks_of, some
+from serving.pages.customers import HOLDINGS, MONTHS_SHOWN_DAYS, blocks_of, some
 from serving.pages.revisions import of_one_revision
 from serving.service import Service
 
@@ -30,6 +30,7 @@ GROUP = (
     "net_asset_amount",
     "product_count",
 )
+HELD = ("held_by", *HOLDINGS)
 UNDER = (
     "name_masked",
     "branch_name",
@@ -58,6 +59,10 @@ def screen(service: Service, caller: Caller, customer_id: str) -> dict[str, Any]
         first = answer["as_of_date"] - timedelta(days=MONTHS_SHOWN_DAYS)
         past = institutions.asset_history(service, caller, customer_id, first)
         own, *under = answer["data"]
+        names = {one.get("customer_id"): one.get("name_masked") for one in under}
+        # With whom a position is said where there are several it could be.
+        held_by = [{"held_by": names.get(one.get("customer_id"))} if under else {} for one in held["data"]]
+        rows = [holder | one for holder, one in zip(held_by, held["data"], strict=True)]
         shown = {
             "envelope": answer,
             "row": own,
@@ -65,7 +70,7 @@ def screen(service: Service, caller: Caller, customer_id: str) -> dict[str, Any]
             "group": some(own, GROUP),
             "blocks": blocks_of(own),
             "under": under,
-            "holdings": sorted(held["data"], key=lambda one: one.get("market_value_amount") or 0, reverse=True),
+            "holdings": sorted(rows, key=lambda one: one.get("market_value_amount") or 0, reverse=True),
             "curve": curve(
                 [(one["as_of_date"], one["group_total_asset_amount"]) for one in past["data"] if one.get("group_total_asset_amount") is not None]
             ),

@@ -309,7 +309,7 @@ def institution(visit: Visiting, text: Ref) -> Response:
     shown = institutions.screen(visit.desk, caller, reference_of(visit.desk, caller, text).customer)
     references = [reference_text(visit.desk, caller, Reference(row["customer_id"])) for row in shown["under"]]
     return visit.show(
-        "institution.html", **shown, references=references, under_columns=institutions.UNDER, holding_columns=customers.HOLDINGS,
+        "institution.html", **shown, references=references, under_columns=institutions.UNDER, holding_columns=institutions.HELD,
         most_holdings=institutions.MOST_HOLDINGS,
     )  # fmt: skip
 

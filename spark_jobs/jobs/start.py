@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from pyspark.sql import SparkSession
+from pyspark import SparkContext
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -77,7 +77,7 @@ def start_run(
 
 
 def _forget_scratch(settings: Settings) -> None:
-    """What Spark of a killed run left on the disk; not what a session of this process uses."""
-    scratch, session = (settings.work / "spark").resolve(), SparkSession.getActiveSession()
-    if session is None or session.sparkContext.getConf().get("spark.local.dir") != str(scratch):
+    """What Spark of a killed run left on the disk; not what a session of this process uses, whichever thread began it."""
+    scratch, context = (settings.work / "spark").resolve(), SparkContext._active_spark_context
+    if context is None or context.getConf().get("spark.local.dir") != str(scratch):
         shutil.rmtree(scratch, ignore_errors=True)

@@ -37,6 +37,10 @@ def test_an_institution_shows_its_products_holdings_and_curve(visit, key_of) -> 
     text = _open(visitor)
     assert FIRM.customer_id in text and "A类专业投资者" in text and "138****5678" in text and "50,000,000.00" in text
     assert text.count("浦发银行") == 2 and "polyline" in text
+    # One position is the product's, the other its own, which needs no name.
+    assert "持有产品" in text
+    cells = re.findall(r"<tr><td class=\"[^\"]*\">([^<]*)</td><td class=\"[^\"]*\">普通", text)
+    assert sorted(cells) == ["—", "王**"], cells
     text = visitor.get(re.findall(r'href="(/pages/institutions/[\w-]{20,})"', text)[0])
     assert PRODUCT.customer_id in text and FIRM.customer_id not in text
 
