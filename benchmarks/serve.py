@@ -180,17 +180,17 @@ def steady(make: Callable[[], Client], server: subprocess.Popen, questions: list
     return sent
 
 
-def flood(make: Callable[[], Client], server: subprocess.Popen, questions: list[Question]) -> Sent:
+def flood(make: Callable[[], Client], server: subprocess.Popen, questions: list[Question], seconds: int) -> Sent:
     """CLIENTS that each ask as soon as they are answered."""
-    sent, until = Sent(), time.perf_counter() + LIMIT_SECONDS
+    sent, until = Sent(), time.perf_counter() + seconds
 
-    def ask(first: int) -> None:
+    def go_on(first: int) -> None:
         client, number = make(), first
         while time.perf_counter() < until:
             client.ask(questions[number % len(questions)], sent)
             number += 1
 
-    clients = [threading.Thread(target=ask, args=[first]) for first in range(0, TOKENS, TOKENS // CLIENTS)]
+    clients = [threading.Thread(target=go_on, args=[first]) for first in range(0, TOKENS, TOKENS // CLIENTS)]
     with _counted(sent, server):
         [client.start() for client in clients]
         [client.join() for client in clients]
@@ -231,7 +231,19 @@ def _serving(home: Path, conninfo: str) -> Iterator[tuple[int, subprocess.Popen]
         server.wait()
 
 
-def measure(customers: int, requests: int, seconds: int, folder: Path) -> list[str]:
+@dataclass(frozen=True)
+class Found:
+    """What became of the questions of each load."""
+
+    floor: Sent
+    look_up: Sent
+    quiet: Sent
+    swapped: Sent
+    limit: Sent
+
+
+def ask(customers: int, requests: int, seconds: int, limit_seconds: int, folder: Path) -> Found:
+    """Publish so many customers twice, serve them, and put every load on the server, one after the other."""
     with cluster() as postgres:
         store = PostgresStore(postgres.conninfo)
         for revision in (2, 1):
@@ -258,8 +270,13 @@ def measure(customers: int, requests: int, seconds: int, folder: Path) -> list[s
             print("steady", quiet.at(0.99), flush=True)
             with _swapping(store, seconds):
                 swapped = steady(make, server, mixed, seconds)
-            limit = flood(make, server, mixed)
-    base = floor.at(0.99)
+            return Found(floor, look_up, quiet, swapped, flood(make, server, mixed, limit_seconds))
+
+
+def measure(customers: int, requests: int, seconds: int, folder: Path) -> list[str]:
+    """The Markdown report of one run."""
+    found = ask(customers, requests, seconds, LIMIT_SECONDS, folder)
+    base = found.floor.at(0.99)
     return [
         "# The read API over PostgreSQL",
         "",
@@ -270,14 +287,14 @@ def measure(customers: int, requests: int, seconds: int, folder: Path) -> list[s
         "",
         "| what | answers | p50 ms | p99 ms | p99 / constant | faults | mixed | a second | CPU asking | CPU answering |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
-        floor.row("constant route, one client", base),
-        look_up.row("look-up by phone, one client", base),
-        quiet.row("steady load", base),
-        swapped.row(f"steady load, {SWAPS} change-overs", base),
-        limit.row("limit", base),
+        found.floor.row("constant route, one client", base),
+        found.look_up.row("look-up by phone, one client", base),
+        found.quiet.row("steady load", base),
+        found.swapped.row(f"steady load, {SWAPS} change-overs", base),
+        found.limit.row("limit", base),
         "",
-        f"- look-up to constant route, p99: {look_up.at(0.99) / base:.2f}",
-        f"- steady load with change-overs to without, p99: {swapped.at(0.99) / quiet.at(0.99):.2f}",
+        f"- look-up to constant route, p99: {found.look_up.at(0.99) / base:.2f}",
+        f"- steady load with change-overs to without, p99: {found.swapped.at(0.99) / found.quiet.at(0.99):.2f}",
     ]
 
 
