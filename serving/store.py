@@ -253,7 +253,8 @@ def begun(pool: Any, statements: str) -> tuple[Any, Any]:
     """
     import psycopg
 
-    for last in [False] * pool.max_size + [True]:
+    lost = 0
+    while True:
         connection = pool.getconn()
         try:
             cursor = connection.execute(statements)
@@ -261,13 +262,18 @@ def begun(pool: Any, statements: str) -> tuple[Any, Any]:
                 pass
             return connection, cursor
         except BaseException as error:
-            was_lost = connection.closed
-            if not was_lost:
-                connection.rollback()
-            pool.putconn(connection)
-            if last or not was_lost or not isinstance(error, psycopg.OperationalError):
+            lost += connection.closed
+            is_worth_another = connection.closed and isinstance(error, psycopg.OperationalError)
+            give_back(pool, connection)
+            if not is_worth_another or lost > pool.max_size:
                 raise
-    raise AssertionError("the last one was taken or raised")
+
+
+def give_back(pool: Any, connection: Any) -> None:
+    """A connection of `begun` back to its pool; what was not committed is undone."""
+    if not connection.closed:
+        connection.rollback()
+    pool.putconn(connection)
 
 
 class PostgresStore:
@@ -295,9 +301,7 @@ class PostgresStore:
                 raise NotAvailable("nothing has been published yet", "c360 status")
             yield _PostgresSnapshot(served["revision"], served["as_of_date"], served["generation"], connection)
         finally:
-            if not connection.closed:
-                connection.rollback()
-            self._pool.putconn(connection)
+            give_back(self._pool, connection)
 
     def close(self) -> None:
         self._pool.close(timeout=5)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from serving.problems import NotAvailable
-from serving.store import begun, for_psycopg, open_pool
+from serving.store import begun, for_psycopg, give_back, open_pool
 from spark_jobs.config import POSTGRES_VARIABLE, Settings
 
 BUSY_SECONDS = 4
@@ -183,12 +183,8 @@ class PostgresWork:
         try:
             yield connection
             connection.commit()
-        except BaseException:
-            if not connection.closed:
-                connection.rollback()
-            raise
         finally:
-            self._pool.putconn(connection)
+            give_back(self._pool, connection)
 
     @contextmanager
     def writing(self, is_durable: bool = True) -> Iterator[_PostgresTransaction]:

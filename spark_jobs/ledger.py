@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
+
+from pyspark.sql import DataFrame
 
 from spark_jobs.chains import CHAIN_SCHEMA, Link, in_force
 from spark_jobs.contracts import Catalogue
@@ -153,8 +155,7 @@ class Ledger:
         known = {(link.feed, link.business_date, link.run) for feed in self._links.values() for link in feed}
         links = [link for link in links if (link.feed, link.business_date, link.run) not in known]
         if links:
-            frame = self._lake.spark.createDataFrame([tuple(asdict(link).values()) for link in links], CHAIN_SCHEMA)
-            self._lake.append(frame.coalesce(1), "meta", "chain", {"run": max(link.run for link in links)})
+            self._lake.append(self._frame_of(links), "meta", "chain", {"run": max(link.run for link in links)})
             self._remember_links(links)
         new = [record for record in records if self._differs(record)]
         if not new:
@@ -163,6 +164,17 @@ class Ledger:
         self._lake.append(frame.coalesce(1), "meta", "deliveries", {"run": max(record.run for record in new)})
         for record in new:
             self._remember(record)
+
+    def replace_links(self, changed: Callable[[Link], Link], metadata: dict[str, Any]) -> None:
+        """Put in the place of every link what `changed` makes of it, in one commit."""
+        links = [changed(link) for feed in self._links.values() for link in feed]
+        self._lake.rewrite(self._frame_of(links), "meta", "chain", metadata)
+        self._links.clear()
+        self._remember_links(links)
+
+    def _frame_of(self, links: Iterable[Link]) -> DataFrame:
+        rows = [tuple(asdict(link).values()) for link in links]
+        return self._lake.spark.createDataFrame(rows, CHAIN_SCHEMA).coalesce(1)
 
     def _differs(self, record: DeliveryRecord) -> bool:
         known = self.record(record.feed, record.business_date)

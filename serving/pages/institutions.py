@@ -59,10 +59,11 @@ def screen(service: Service, caller: Caller, customer_id: str) -> dict[str, Any]
         first = answer["as_of_date"] - timedelta(days=MONTHS_SHOWN_DAYS)
         past = institutions.asset_history(service, caller, customer_id, first)
         own, *under = answer["data"]
-        names = {one.get("customer_id"): one.get("name_masked") for one in under}
-        # With whom a position is said where there are several it could be.
-        held_by = [{"held_by": names.get(one.get("customer_id"))} if under else {} for one in held["data"]]
-        rows = [holder | one for holder, one in zip(held_by, held["data"], strict=True)]
+        rows = held["data"]
+        if under:
+            # Where several could have a position it says who does.
+            names = {one.get("customer_id"): one.get("name_masked") for one in under}
+            rows = [{"held_by": names.get(one.get("customer_id")), **one} for one in rows]
         shown = {
             "envelope": answer,
             "row": own,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -17,12 +16,12 @@ def build_applications(applications: DataFrame, present: DataFrame) -> DataFrame
     """
     known = applications.join(normal_clients(present), on=["business_date", "client_number"], how="left").select(
         "*",
-        prospect_id(F.col("mobile_phone_token")).alias("prospect_id"),
+        F.expr(prospect_id("mobile_phone_token")).alias("prospect_id"),
         F.col("applicant_name_masked").alias("name_masked"),
     )
     return conform(known, "applications")
 
 
-def prospect_id(phone_token: SparkColumn) -> SparkColumn:
-    """`PRO-` and the first sixteen digits of the phone's token, which is `<key id>:<digits>`."""
-    return F.concat(F.lit("PRO-"), F.substring(F.element_at(F.split(phone_token, ":"), -1), 1, 16))
+def prospect_id(phone_token: str) -> str:
+    """SQL for Spark and DuckDB alike: `PRO-` and the first sixteen digits of the phone's token, which is `<key id>:<digits>`."""
+    return f"'PRO-' || substr(split_part({phone_token}, ':', -1), 1, 16)"

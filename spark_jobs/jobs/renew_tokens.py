@@ -8,10 +8,9 @@ the stores come after the lake, then what people wrote, and last of all every ve
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -21,34 +20,20 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.chains import CHAIN_SCHEMA, Link, relink
+from spark_jobs.chains import Link, relink
 from spark_jobs.context import Run
-from spark_jobs.errors import ConfigurationError
-from spark_jobs.files import replace_file
 from spark_jobs.gold.applications import prospect_id
 from spark_jobs.history import HASH, fingerprints, row_hash
-from spark_jobs.ingest.vault import (
-    EMBEDDED_FILE,
-    KEY_BYTES,
-    KEY_VARIABLES,
-    TOKEN_VARIABLE,
-    Keys,
-    VaultError,
-    decoded_key,
-    key_lines,
-    load_keys,
-    read_key_lines,
-    renew_tokens,
-)
+from spark_jobs.ingest.vault import Keys, VaultError, load_keys, renew_tokens
 from spark_jobs.io import local_folder
+from spark_jobs.jobs.rotate_keys import TOKEN, keys_with_next, put_in_force
 from spark_jobs.publish import duckdb_store
 from spark_jobs.publish.ciphertexts import write_ciphertexts
 from spark_jobs.publish.marts import COCKPIT, WHOLE, Publication
 from spark_jobs.publish.postgres_store import PostgresStore
 from spark_jobs.quality.releases import SUBJECT
 
-NEXT_VARIABLE = "C360_SECRET_NEXT_TOKEN_KEY"
-NEXT_FILE = "embedded_keys.next_token.env"
+NEXT_VARIABLE, NEXT_FILE = TOKEN.next_variable, TOKEN.next_file
 
 Layers = Sequence[tuple[str, bytes]]
 
@@ -70,29 +55,8 @@ def next_keys(vault_root: Path, environment: Mapping[str, str], under_way: str |
     Raises ConfigurationError C360-197 without a good next key.
     """
     keys = load_keys(vault_root, environment)
-    if keys.token_key_id == under_way:
-        # Stopped after the keys were put in force.
-        return keys
-    if any(environment.get(name) for name in KEY_VARIABLES):
-        return replace(keys, newer_token_keys=(*keys.newer_token_keys, _given(environment, keys)))
-    path = vault_root / NEXT_FILE
-    if not path.exists():
-        renewed = replace(keys, newer_token_keys=(*keys.newer_token_keys, os.urandom(KEY_BYTES)))
-        replace_file(path, key_lines(renewed).encode(), mode=0o600)
-    return load_keys(vault_root, read_key_lines(path))
-
-
-def _given(environment: Mapping[str, str], keys: Keys) -> bytes:
-    try:
-        key = decoded_key(environment.get(NEXT_VARIABLE, ""))
-    except ValueError:
-        key = keys.master_key
-    if key in (keys.master_key, *keys.token_keys):
-        raise ConfigurationError(
-            "C360-197", "the next token key is missing, is not 32 bytes in base64, or is one of the keys in force",
-            where=NEXT_VARIABLE, kept="the keys in force", next_step=f"set {NEXT_VARIABLE} beside {TOKEN_VARIABLE}",
-        )  # fmt: skip
-    return key
+    # Where they are equal it was stopped after the keys were put in force.
+    return keys if keys.token_key_id == under_way else keys_with_next(vault_root, environment, keys, TOKEN)
 
 
 def renew(run: Run, environment: Mapping[str, str], renew_written: Callable[[Callable[[str], str]], int]) -> Renewed:
@@ -105,27 +69,22 @@ def renew(run: Run, environment: Mapping[str, str], renew_written: Callable[[Cal
     keys = next_keys(run.settings.vault, environment, vault.next_token_key_id)
     layers = keys.token_layers[-2:]
     vault.begin_renewal(keys.token_key_id)
-    with run.timed("values"):
-        bar = run.progress.add_task("values", total=None)
-        for count in vault.renew_values(keys):
-            run.progress.advance(bar, count)
+    bar = run.progress.add_task("values", total=None)
+    for count in vault.renew_values(keys):
+        run.progress.advance(bar, count)
     _forget_candidates(run)
-    with run.timed("tables"):
-        tables = _Tables(run, layers)
-        written = tables.renew()
-    with run.timed("stores"):
-        files = sum(_renew_store(run, publication, layers, environment) for publication in (COCKPIT, WHOLE))
+    tables = _Tables(run, layers)
+    written = tables.renew()
+    files = sum(_renew_store(run, publication, layers, environment) for publication in (COCKPIT, WHOLE))
 
     def renewed(token: str) -> str:
         return renew_tokens(layers, token)
 
     entries = renew_written(renewed)
-    with run.timed("old versions"):
-        run.in_parallel(lambda table: run.lake.forget_versions(*table), tables.with_tokens, "old versions")
+    run.in_parallel(lambda table: run.lake.forget_versions(*table), tables.with_tokens, "old versions")
     # What was being written while the stores changed over.
     entries += renew_written(renewed)
-    if (run.settings.vault / NEXT_FILE).exists():
-        os.replace(run.settings.vault / NEXT_FILE, run.settings.vault / EMBEDDED_FILE)
+    put_in_force(run.settings.vault, environment, keys, TOKEN)
     vault.end_renewal()
     return Renewed(layers[0][0], layers[1][0], written, files, entries)
 
@@ -147,27 +106,18 @@ class _Tables:
         self._renewed = _renewing(layers)
         self._old: dict[tuple[str, str], list[str]] = {}
         self.with_tokens: list[tuple[str, str]] = []
-        tables = [table for table in run.lake.tables() if table[0] != "meta"]
-        bar = run.progress.add_task("looking for tokens", total=len(tables))
+        self._all = [table for table in run.lake.tables() if table[0] != "meta"]
+        bar = run.progress.add_task("looking for tokens", total=len(self._all))
         with duckdb_store.connect_delta() as connection:
-            for table in tables:
-                self._look_for_tokens(connection, table)
+            for table in self._all:
+                scan = f"delta_scan('{local_folder(run.lake.path(*table))}')"
+                texts = _text_columns(connection, scan)
+                if old := _old_columns(connection, scan, texts, self._before):
+                    self._old[table] = old
+                # Of a table that has none now an earlier version may have had some; such a one has a column named for it.
+                if old or any(name.endswith(("_token", "_key")) for name in texts):
+                    self.with_tokens.append(table)
                 run.progress.advance(bar)
-
-    def _look_for_tokens(self, connection: duckdb.DuckDBPyConnection, table: tuple[str, str]) -> None:
-        """Which columns have a token of before, by their content: not every column with tokens is named for it.
-
-        Of a table that has none now an earlier version may have had some; such a one has a column named for it.
-        """
-        scan = f"delta_scan('{local_folder(self._run.lake.path(*table))}')"
-        columns = connection.execute(f"describe select * from {scan}").fetchall()
-        texts = [name for name, kind, *_ in columns if kind == "VARCHAR"]
-        holds = [f'coalesce(bool_or(contains("{name}", $before)), false)' for name in texts]
-        found = connection.execute(f"select {', '.join(holds) or '$before'} from {scan}", {"before": self._before})
-        if old := [name for name, is_old in zip(texts, found.fetchone(), strict=False) if is_old]:
-            self._old[table] = old
-        if old or any(name.endswith(("_token", "_key")) for name in texts):
-            self.with_tokens.append(table)
 
     def renew(self) -> int:
         """Write every table anew that has a token of before. Returns how many there were."""
@@ -193,14 +143,14 @@ class _Tables:
         return written
 
     def _names(self, layer: str) -> list[str]:
-        return [name for other, name in self._run.lake.tables() if other == layer]
+        return [name for other, name in self._all if other == layer]
 
     def _renew(self, layer: str, name: str, edges: Mapping[str, str] | None = None) -> None:
         """One commit. edges: how the edges of a table of changes are named now."""
         frame = self._run.lake.read(layer, name)
         anew = frame.withColumns({column: self._renewed(column) for column in self._old[layer, name]})
         if "prospect_id" in frame.columns:
-            anew = anew.withColumn("prospect_id", prospect_id(F.col("mobile_phone_token")))
+            anew = anew.withColumn("prospect_id", F.expr(prospect_id("mobile_phone_token")))
         if HASH in frame.columns and name in self._contracts:
             tracked = [column for column in self._contracts[name].tracked_fields if column in frame.columns]
             anew = anew.withColumn(HASH, F.when(F.col(HASH).isNotNull(), row_hash(tracked)))
@@ -222,16 +172,15 @@ class _Tables:
             return
         fingerprint = {(old.feed, old.business_date, old.fingerprint): new.fingerprint for old, new in pairs}
         edge = {(old.feed, old.edge): new.edge for old, new in pairs}
-        rows = [
-            replace(
+
+        def changed(link: Link) -> Link:
+            return replace(
                 link,
                 fingerprint=fingerprint.get((link.feed, link.business_date, link.fingerprint), link.fingerprint),
                 edge=edge.get((link.feed, link.edge), link.edge),
             )
-            for link in (Link(**row.asDict()) for row in self._run.lake.read("meta", "chain").collect())
-        ]
-        frame = self._run.spark.createDataFrame([tuple(asdict(link).values()) for link in rows], CHAIN_SCHEMA)
-        self._run.lake.rewrite(frame, "meta", "chain", self._metadata)
+
+        self._run.ledger.replace_links(changed, self._metadata)
 
     def _renew_payloads(self, name: str) -> bool:
         rows = self._run.lake.read("quarantine", name)
@@ -302,24 +251,16 @@ def _renew_store(run: Run, publication: Publication, layers: Layers, environment
 
 
 def _renew_file(file: Path, layers: Layers) -> bool:
-    columns = "select table_name, column_name from duckdb_columns() where column_name like '%!_token' escape '!'"
-    tokens: dict[str, list[str]] = {}
     with duckdb.connect(str(file), read_only=True) as connection:
-        for table, column in connection.execute(columns).fetchall():
-            tokens.setdefault(table, []).append(column)
-        is_old = False
-        for table, names in tokens.items():
-            holds = " or ".join(f"contains({name}, $before)" for name in names)
-            found = connection.execute(f"select 1 from {table} where {holds} limit 1", {"before": layers[0][0]})
-            is_old |= found.fetchone() is not None
-    if not is_old:
+        names = [name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()]
+        old = {name: _old_columns(connection, name, _text_columns(connection, name), layers[0][0]) for name in names}
+    if not any(old.values()):
         return False
 
     def selected(table: str) -> str:
-        replaced = [f"renewed({column}) as {column}" for column in tokens.get(table, ())]
+        replaced = [f"renewed({column}) as {column}" for column in old[table]]
         if table == "mart_prospect":
-            digits = "substr(split_part(renewed(mobile_phone_token), ':', 2), 1, 16)"
-            replaced.append(f"'PRO-' || {digits} as prospect_id")
+            replaced.append(f"{prospect_id('renewed(mobile_phone_token)')} as prospect_id")
         return f"* replace ({', '.join(replaced)})" if replaced else "*"
 
     def renewed(texts: pa.ChunkedArray) -> pa.Array:
@@ -327,3 +268,17 @@ def _renew_file(file: Path, layers: Layers) -> bool:
 
     duckdb_store.rewrite(file, selected, renewed)
     return True
+
+
+def _text_columns(connection: duckdb.DuckDBPyConnection, relation: str) -> list[str]:
+    described = connection.execute(f"describe select * from {relation}").fetchall()
+    return [name for name, kind, *_ in described if kind == "VARCHAR"]
+
+
+def _old_columns(connection: duckdb.DuckDBPyConnection, relation: str, texts: list[str], before: str) -> list[str]:
+    """Those of the text columns with a token of before, by their content: not every column with tokens is named for it."""
+    if not texts:
+        return []
+    holds = ", ".join(f'coalesce(bool_or(contains("{name}", $before)), false)' for name in texts)
+    found = connection.execute(f"select {holds} from {relation}", {"before": before}).fetchone()
+    return [name for name, is_old in zip(texts, found, strict=True) if is_old]

@@ -85,7 +85,7 @@ def rows_of(file: Path) -> Rows:
 
 
 def kill_half_way(story: Story) -> set[str]:
-    """Kill the command once a table of gold is written anew. Returns the layers in which any table is, and in which any is not."""
+    """Kill the command once a table is written anew. Returns the tables that are by then."""
     lake = Path(story.settings.lake)
     environment = (
         os.environ | story.environment | {"C360_HOME": str(story.settings.home), "C360_SPARK_MASTER": "local[1]"}

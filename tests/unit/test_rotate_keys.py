@@ -126,3 +126,26 @@ def test_the_next_token_key_for_trying_things_out_is_made_once_and_private(root)
     assert found.token_keys[:-1] == keys.token_keys and found.master_key == keys.master_key
     assert renew_tokens.next_keys(root, {}, found.token_key_id) == found
     assert (root / renew_tokens.NEXT_FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_master_key_rotated_while_tokens_are_renewed_stays_in_force(root):
+    store(root, {})
+    following = renew_tokens.next_keys(root, {}, None)
+    rotate_keys(root, {})
+    master = load_keys(root, {}).master_key
+    found = renew_tokens.next_keys(root, {}, following.token_key_id)
+    assert (found.master_key, found.token_keys) == (master, following.token_keys)
+    job.put_in_force(root, {}, found, job.TOKEN)
+    assert load_keys(root, {}) == found and not (root / renew_tokens.NEXT_FILE).exists()
+
+
+def test_a_token_key_put_in_force_while_a_master_rotation_was_stopped_stays_in_force(root):
+    keys = load_keys(root, {})
+    begun = job.keys_with_next(root, {}, keys, job.MASTER)
+    tokens = renew_tokens.next_keys(root, {}, None)
+    job.put_in_force(root, {}, tokens, job.TOKEN)
+    store(root, {})
+    rotate_keys(root, {})
+    after = load_keys(root, {})
+    assert (after.master_key, after.token_keys) == (begun.master_key, tokens.token_keys)
+    assert revealed(root, {}) == ROW[3]
