@@ -36,7 +36,7 @@ from tests.postgres import cluster
 
 DAY = date(2026, 9, 30)
 TOKENS = 500  # phones and customers asked for, spread over all
-A_SECOND, SENDERS, SWAPS, WORKERS, CLIENTS, LIMIT_SECONDS = 100, 16, 10, 2, 8, 20
+A_SECOND, SENDERS, SWAPS, WORKERS, CLIENTS, LIMIT_SECONDS, TURNS = 100, 16, 10, 2, 8, 20, 5
 OFFSET = 1_000_000_000
 """What every customer has more of in the second revision: an answer that mixes the two shows it."""
 
@@ -135,7 +135,7 @@ def _is_mixed(path: str, body: bytes) -> bool:
 
 @contextmanager
 def _counted(sent: Sent, server: subprocess.Popen) -> Iterator[None]:
-    """Fill in seconds and CPU seconds of what happens inside."""
+    """Add seconds and CPU seconds of what happens inside."""
     family = [psutil.Process(server.pid), *psutil.Process(server.pid).children(recursive=True)]
 
     def cpu(processes: list[psutil.Process]) -> float:
@@ -143,19 +143,19 @@ def _counted(sent: Sent, server: subprocess.Popen) -> Iterator[None]:
 
     asking, answering, begun = cpu([psutil.Process()]), cpu(family), time.perf_counter()
     yield
-    sent.seconds = time.perf_counter() - begun
-    sent.asking, sent.answering = cpu([psutil.Process()]) - asking, cpu(family) - answering
+    sent.seconds += time.perf_counter() - begun
+    sent.asking += cpu([psutil.Process()]) - asking
+    sent.answering += cpu(family) - answering
 
 
-def one_client(make: Callable[[], Client], server: subprocess.Popen, questions: list[Question]) -> Sent:
+def one_client(make: Callable[[], Client], server: subprocess.Popen, questions: list[Question], sent: Sent) -> None:
     """One after another, after a tenth of them to warm up."""
-    client, sent = make(), Sent()
+    client = make()
     for question in questions[: len(questions) // 10]:
         client.ask(question, Sent())
     with _counted(sent, server):
         for question in questions:
             client.ask(question, sent)
-    return sent
 
 
 def steady(make: Callable[[], Client], server: subprocess.Popen, questions: list[Question], seconds: int) -> Sent:
@@ -262,10 +262,11 @@ def ask(customers: int, requests: int, seconds: int, limit_seconds: int, folder:
             def make() -> Client:
                 return Client(port, headers)
 
-            floor = one_client(make, server, constant)
-            print("constant", floor.at(0.99), flush=True)
-            look_up = one_client(make, server, (by_phone * (requests // TOKENS + 1))[:requests])
-            print("look-up", look_up.at(0.99), flush=True)
+            floor, look_up = Sent(), Sent()
+            for _ in range(TURNS):
+                one_client(make, server, constant, floor)
+                one_client(make, server, (by_phone * (requests // TOKENS + 1))[:requests], look_up)
+            print("constant", floor.at(0.99), "look-up", look_up.at(0.99), flush=True)
             quiet = steady(make, server, mixed, seconds)
             print("steady", quiet.at(0.99), flush=True)
             with _swapping(store, seconds):
@@ -281,6 +282,7 @@ def measure(customers: int, requests: int, seconds: int, folder: Path) -> list[s
         "# The read API over PostgreSQL",
         "",
         f"{when_and_where()}; {customers:,} profiles and as many accounts, {WORKERS} serving processes, PostgreSQL and the clients on the same two cores.",
+        f"Constant route and look-up are asked by one client and take turns, {TURNS} times {requests:,} questions each.",
         f"Steady load is {A_SECOND} questions a second for {seconds} seconds, half look-ups by phone, half profiles, timed from when each was due; while {SWAPS}",
         f"change-overs between two revisions happen; the limit is {CLIENTS} clients that ask as soon as they are answered, for {LIMIT_SECONDS} seconds.",
         "Shares of CPU are of one core; mixed are profiles with figures of another revision than they say.",

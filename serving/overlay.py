@@ -90,25 +90,24 @@ class Overlay:
 
     def open(self, caller: str, customer_id: str) -> None:
         """A look-up found this one customer: the caller may see him for a while."""
-        with self._store.writing(is_durable=False) as work:
-            work.change(
-                "insert into opened (caller, customer_id, until_at) values ($caller, $customer, $until) "
-                "on conflict (caller, customer_id) do update set until_at = excluded.until_at",
-                {"caller": caller, "customer": customer_id, "until": _stamp(now() + timedelta(minutes=OPENED_MINUTES))},
-            )
+        self._store.put(
+            "insert into opened (caller, customer_id, until_at) values ($caller, $customer, $until) "
+            "on conflict (caller, customer_id) do update set until_at = excluded.until_at returning customer_id",
+            {"caller": caller, "customer": customer_id, "until": _stamp(now() + timedelta(minutes=OPENED_MINUTES))},
+        )
 
     def use(self, caller: str, what: str, amount: int, most: int) -> None:
         """Count what a caller used today, in all processes together. Raises TooMany C360-545 before it would be more than `most`."""
         day = now().date()
-        with self._store.writing(is_durable=False) as work:
-            used = work.rows(
-                "insert into usage (caller, used_date, what, amount) values ($caller, $day, $what, $amount) "
-                "on conflict (caller, used_date, what) do update set amount = usage.amount + excluded.amount returning amount",
-                {"caller": caller, "day": day.isoformat(), "what": what, "amount": amount},
-            )[0]["amount"]
-            if used > most:
-                midnight = datetime.combine(day + timedelta(days=1), datetime.min.time(), UTC)
-                raise TooMany(f"the caller has used its {what} of the day", int((midnight - now()).total_seconds()) + 1)
+        used = self._store.put(
+            "insert into usage (caller, used_date, what, amount) select $caller, $day, $what, $amount where $amount <= $most "
+            "on conflict (caller, used_date, what) do update set amount = usage.amount + excluded.amount "
+            "where usage.amount + excluded.amount <= $most returning amount",
+            {"caller": caller, "day": day.isoformat(), "what": what, "amount": amount, "most": most},
+        )
+        if not used:
+            midnight = datetime.combine(day + timedelta(days=1), datetime.min.time(), UTC)
+            raise TooMany(f"the caller has used its {what} of the day", int((midnight - now()).total_seconds()) + 1)
 
     def claim(self, caller: str, employee: str | None, as_of_date: date, list_name: str, customer_id: str) -> int:
         """Take a call; its version. Taking it again is no fault. Raises Conflict C360-546 when another seat has it."""

@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -204,8 +204,10 @@ class _PostgresSnapshot:
     def rows(self, statement: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         import psycopg
 
+        # What a connection asks often is prepared under its text. In another generation columns may have other types, which is refused: it is another text.
+        text = f"{for_psycopg(statement)} /* generation {self.writing} */"
         try:
-            return self.connection.execute(for_psycopg(statement), _used(statement, parameters)).fetchall()
+            return self.connection.execute(text, _used(statement, parameters)).fetchall()
         except psycopg.errors.QueryCanceled:
             raise NotAvailable("the answer took too long and was stopped", "ask for less at once") from None
         except psycopg.OperationalError:
@@ -225,12 +227,13 @@ def for_psycopg(statement: str) -> str:
     return _PARAMETER.sub(r"%(\1)s", statement.replace("%", "%%"))
 
 
-def open_pool(conninfo: str, schema: str, size: int, timeout_seconds: int) -> Any:
-    """Bounded connections to one schema, rows as dictionaries; `begun` takes one. The server may start before its store: requests say so until it is there."""
+def open_pool(conninfo: str, size: int, **settings: str) -> Any:
+    """Bounded connections with these settings of the server, rows as dictionaries; `begun` takes one. The server may start before its store: requests say
+    so until it is there."""
     from psycopg.rows import dict_row
     from psycopg_pool import ConnectionPool
 
-    options = f"-c statement_timeout={timeout_seconds}s -c search_path={schema}"
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     pool = ConnectionPool(
         conninfo,
         # Where a transaction begins and ends is said by `begun`: every trip to the server is a tenth of a look-up.
@@ -246,8 +249,8 @@ def open_pool(conninfo: str, schema: str, size: int, timeout_seconds: int) -> An
     return pool
 
 
-def begun(pool: Any, statements: str) -> tuple[Any, Any]:
-    """A connection of the pool in a transaction, and the cursor of the last of `statements`, which begin it and are sent together.
+def begun(pool: Any, statements: str, parameters: Mapping[str, Any] | None = None) -> tuple[Any, Any]:
+    """A connection of the pool, and the cursor of the last of `statements`, which are sent together and may begin a transaction. With parameters it is one.
 
     A connection that was lost while nobody used it is left and another taken, so none is asked before whether it is still there.
     """
@@ -257,7 +260,7 @@ def begun(pool: Any, statements: str) -> tuple[Any, Any]:
     while True:
         connection = pool.getconn()
         try:
-            cursor = connection.execute(statements)
+            cursor = connection.execute(statements, parameters)
             while cursor.nextset():
                 pass
             return connection, cursor
@@ -269,10 +272,13 @@ def begun(pool: Any, statements: str) -> tuple[Any, Any]:
                 raise
 
 
-def give_back(pool: Any, connection: Any) -> None:
-    """A connection of `begun` back to its pool; what was not committed is undone."""
-    if not connection.closed:
-        connection.rollback()
+def give_back(pool: Any, connection: Any, is_read_only: bool = False) -> None:
+    """A connection of `begun` back to its pool, which replaces one that was lost. What was not committed is undone; psycopg forgets what is prepared when it
+    undoes something, so where nothing can be written it need not."""
+    import psycopg
+
+    with suppress(psycopg.OperationalError):
+        (connection.commit if is_read_only else connection.rollback)()
     pool.putconn(connection)
 
 
@@ -280,7 +286,7 @@ class PostgresStore:
     """The schema of a publication: one view a mart, and `served` with the revision in force. A request is one read-only transaction that sees one state."""
 
     def __init__(self, conninfo: str, pool_size: int, timeout_seconds: int, schema: str = WHOLE.schema) -> None:
-        self._pool = open_pool(conninfo, schema, pool_size, timeout_seconds)
+        self._pool = open_pool(conninfo, pool_size, search_path=schema, statement_timeout=f"{timeout_seconds}s")
 
     @contextmanager
     def snapshot(self) -> Iterator[_PostgresSnapshot]:
@@ -301,7 +307,7 @@ class PostgresStore:
                 raise NotAvailable("nothing has been published yet", "c360 status")
             yield _PostgresSnapshot(served["revision"], served["as_of_date"], served["generation"], connection)
         finally:
-            give_back(self._pool, connection)
+            give_back(self._pool, connection, is_read_only=True)
 
     def close(self) -> None:
         self._pool.close(timeout=5)

@@ -53,11 +53,11 @@ class WorkStore(Protocol):
     def reading(self) -> Any:
         """A context manager that gives a Transaction for questions only."""
 
-    def writing(self, is_durable: bool = True) -> Any:
-        """A context manager that gives a Transaction: all of it is kept when it ends, or nothing.
+    def writing(self) -> Any:
+        """A context manager that gives a Transaction: all of it is kept when it ends, or nothing."""
 
-        is_durable: it survives a power cut too; a counter need not.
-        """
+    def put(self, statement: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Rows of one statement that is kept by itself, for what need not survive a power cut and may, where a connection is lost, be kept twice."""
 
     def close(self) -> None: ...
 
@@ -121,15 +121,19 @@ class EmbeddedWork:
             yield transaction
 
     @contextmanager
-    def writing(self, is_durable: bool = True) -> Iterator[_SqliteTransaction]:
-        self._connection().execute(f"pragma synchronous={'full' if is_durable else 'normal'}")
+    def writing(self) -> Iterator[_SqliteTransaction]:
         with self._transaction("immediate") as transaction:
             yield transaction
 
+    def put(self, statement: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        with self._transaction("immediate", synchronous="normal") as transaction:
+            return transaction.rows(statement, parameters)
+
     @contextmanager
-    def _transaction(self, kind: str) -> Iterator[_SqliteTransaction]:
+    def _transaction(self, kind: str, synchronous: str = "full") -> Iterator[_SqliteTransaction]:
         try:
             connection = self._connection()
+            connection.execute(f"pragma synchronous={synchronous}")
             connection.execute(f"begin {kind}")
             try:
                 yield _SqliteTransaction(connection)
@@ -163,7 +167,10 @@ class PostgresWork:
     """Schema `c360_work`, made at the first use. Serialised by row locks and primary keys, at READ COMMITTED."""
 
     def __init__(self, conninfo: str, pool_size: int, timeout_seconds: int) -> None:
-        self._pool = open_pool(conninfo, "c360_work", pool_size, timeout_seconds)
+        timeout = f"{timeout_seconds}s"
+        self._pool = open_pool(
+            conninfo, pool_size, search_path="c360_work", statement_timeout=timeout, synchronous_commit="off"
+        )
         self._is_made, self._lock = False, threading.Lock()
 
     def _make(self) -> None:
@@ -187,22 +194,35 @@ class PostgresWork:
             give_back(self._pool, connection)
 
     @contextmanager
-    def writing(self, is_durable: bool = True) -> Iterator[_PostgresTransaction]:
+    def _ready(self) -> Iterator[None]:
+        """The schema is there. Raises NotAvailable when the server is not."""
         import psycopg
         from psycopg_pool import PoolTimeout, TooManyRequests
 
         try:
             if not self._is_made:
                 self._make()
-            with self._begun("begin" if is_durable else "begin; set local synchronous_commit = off") as connection:
-                yield _PostgresTransaction(connection)
+            yield
         except (PoolTimeout, TooManyRequests, psycopg.OperationalError) as error:
             raise NotAvailable(f"what people write cannot be read or kept: {type(error).__name__}") from None
 
     @contextmanager
+    def writing(self) -> Iterator[_PostgresTransaction]:
+        with self._ready(), self._begun("begin; set local synchronous_commit = on") as connection:
+            yield _PostgresTransaction(connection)
+
+    @contextmanager
     def reading(self) -> Iterator[_PostgresTransaction]:
-        with self.writing() as transaction:
-            yield transaction
+        with self._ready(), self._begun("begin read only") as connection:
+            yield _PostgresTransaction(connection)
+
+    def put(self, statement: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        with self._ready():
+            connection, cursor = begun(self._pool, for_psycopg(statement), parameters)
+            try:
+                return cursor.fetchall()
+            finally:
+                give_back(self._pool, connection)
 
     def close(self) -> None:
         self._pool.close(timeout=5)

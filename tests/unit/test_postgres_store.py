@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -138,6 +139,30 @@ def test_ten_change_overs_break_no_question_and_mix_no_answer(store, files):
     for revision, profile, account, newest in answers:
         assert profile == account == [{"cash_amount": 1000 + revision}]
         assert newest == revision
+
+
+def test_a_question_asked_often_is_answered_when_a_column_has_another_type(store, files, tmp_path):
+    """What the server has prepared for a connection is of the generation before, and would be refused."""
+    widened = Path(shutil.copy(files[1], tmp_path / "widened.duckdb"))
+    with duckdb.connect(str(widened)) as file:
+        file.execute("alter table mart_customer_profile alter cash_amount type decimal(30, 4)")
+    reader, found = Reader(store.conninfo, 1, 10), []
+    statement = (
+        "select cash_amount from mart_customer_profile where customer_id = $customer and as_of_date = $as_of_date"
+    )
+
+    def ask(times: int) -> None:
+        for _ in range(times):
+            with reader.snapshot() as snapshot:
+                bound = {"customer": PEOPLE[0].customer_id, "as_of_date": snapshot.as_of_date}
+                found.append(str(snapshot.rows(statement, bound)[0]["cash_amount"]))
+
+    ask(10)
+    store.write_revision(widened, 2)
+    store.point_at(2, keep=5)
+    ask(10)
+    reader.close()
+    assert found == ["1001.00"] * 10 + ["1002.0000"] * 10
 
 
 def test_what_differs_from_the_file_is_never_served(store, files, monkeypatch):
