@@ -5,7 +5,6 @@ Statements are a subset both share, with `$names`. Dates and times are ISO texts
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +15,7 @@ from typing import Any, Protocol
 from serving.problems import NotAvailable
 from serving.store import begun, for_psycopg, give_back, open_pool
 from spark_jobs.config import POSTGRES_VARIABLE, Settings
+from spark_jobs.files import open_sqlite
 
 BUSY_SECONDS = 4
 
@@ -101,16 +101,13 @@ class EmbeddedWork:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._file, self._local = folder / "work.sqlite", threading.local()
         self._all: list[sqlite3.Connection] = []
-        os.close(os.open(self._file, os.O_CREAT | os.O_RDWR, 0o600))
         with self.writing() as transaction:
             for statement in SCHEMA:
                 transaction.change(statement, {})
 
     def _connection(self) -> sqlite3.Connection:
         if (found := getattr(self._local, "connection", None)) is None:
-            found = sqlite3.connect(self._file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-            for setting in ("journal_mode=wal", "secure_delete=on"):
-                found.execute(f"pragma {setting}")
+            found = open_sqlite(self._file, "wal", BUSY_SECONDS, secure_delete="on")
             self._local.connection = found
             self._all.append(found)
         return found

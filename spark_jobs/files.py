@@ -1,9 +1,11 @@
-"""Files as a whole: replaced in one step, so that a reader meets the old one or the new one, also after a crash; and what names their bytes."""
+"""Files as a whole: replaced in one step, so that a reader meets the old one or the new one, also after a crash; what names their bytes; SQLite files."""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
+import sqlite3
 from pathlib import Path
 
 
@@ -21,3 +23,24 @@ def replace_file(path: Path, content: bytes, mode: int = 0o666) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     os.replace(part, path)
+
+
+def open_sqlite(path: Path, journal: str, busy_seconds: int, schema: str = "", **settings: str) -> sqlite3.Connection:
+    """A connection to a private SQLite file, made with its schema where it is missing; for several threads, which take turns.
+
+    Processes that start together wait for one another: SQLite refuses a change of the journal at once, however long it may wait for anything else.
+    """
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        if not path.exists():
+            # SQLite gives its journals the mode of the file.
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        path.chmod(0o600)
+        database = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
+        for name, value in {**settings, "journal_mode": journal}.items():
+            database.execute(f"pragma {name}={value}")
+        database.executescript(schema)
+        return database
+    finally:
+        os.close(folder)

@@ -25,6 +25,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from spark_jobs.errors import ConfigurationError, InfrastructureError
+from spark_jobs.files import open_sqlite
 
 MASTER_VARIABLE = "C360_SECRET_MASTER_KEY"
 TOKEN_VARIABLE = "C360_SECRET_TOKEN_KEY"
@@ -468,13 +469,7 @@ def _private_folder(folder: Path) -> None:
 
 
 def _open(path: Path, schema: str, journal: str) -> sqlite3.Connection:
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite gives its journals the mode of the file
-    path.chmod(0o600)
-    database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    for setting in ("secure_delete=on", "synchronous=full", "temp_store=memory", f"journal_mode={journal}"):
-        database.execute(f"pragma {setting}")
-    database.executescript(schema)
-    return database
+    return open_sqlite(path, journal, BUSY_SECONDS, schema, secure_delete="on", synchronous="full", temp_store="memory")
 
 
 @contextmanager

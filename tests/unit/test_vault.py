@@ -191,6 +191,32 @@ def test_crash_between_keys_and_values_is_repaired_by_the_next_call(root):
     vault.close()
 
 
+TOGETHER = """
+import multiprocessing, sys, time
+from pathlib import Path
+from spark_jobs.ingest.vault import Keys, Vault
+keys, processes = Keys(b"m" * 32, b"t" * 32), multiprocessing.get_context("fork")
+def open_at(moment, root):
+    while time.monotonic() < moment:
+        pass
+    Vault(root, keys).close()
+for number in range(40):
+    moment, root = time.monotonic() + 0.03, Path(sys.argv[1]) / str(number)
+    opening = [processes.Process(target=open_at, args=(moment, root)) for _ in range(4)]
+    [one.start() for one in opening]
+    [one.join() for one in opening]
+    if any(one.exitcode for one in opening):
+        sys.exit(f"folder {number}: one of them could not open it")
+"""
+
+
+def test_processes_that_start_together_make_one_vault(root):
+    """The serving processes of a machine that has no vault yet."""
+    root.mkdir()
+    done = subprocess.run([sys.executable, "-c", TOGETHER, str(root)], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
 def test_failure_while_writing_values_leaves_no_half_batch(vault, monkeypatch):
     sealed = []
 
