@@ -227,12 +227,13 @@ def for_psycopg(statement: str) -> str:
     return _PARAMETER.sub(r"%(\1)s", statement.replace("%", "%%"))
 
 
-def open_pool(conninfo: str, size: int, **settings: str) -> Any:
-    """Bounded connections with these settings of the server, rows as dictionaries; `begun` takes one. The server may start before its store: requests say
-    so until it is there."""
+def open_pool(conninfo: str, schema: str, size: int, timeout_seconds: int, **settings: str) -> Any:
+    """Bounded connections to one schema, with more settings of the server if any, rows as dictionaries; `begun` takes one. The server may start before its
+    store: requests say so until it is there."""
     from psycopg.rows import dict_row
     from psycopg_pool import ConnectionPool
 
+    settings |= {"statement_timeout": f"{timeout_seconds}s", "search_path": schema}
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     pool = ConnectionPool(
         conninfo,
@@ -286,7 +287,7 @@ class PostgresStore:
     """The schema of a publication: one view a mart, and `served` with the revision in force. A request is one read-only transaction that sees one state."""
 
     def __init__(self, conninfo: str, pool_size: int, timeout_seconds: int, schema: str = WHOLE.schema) -> None:
-        self._pool = open_pool(conninfo, pool_size, search_path=schema, statement_timeout=f"{timeout_seconds}s")
+        self._pool = open_pool(conninfo, schema, pool_size, timeout_seconds)
 
     @contextmanager
     def snapshot(self) -> Iterator[_PostgresSnapshot]:

@@ -114,24 +114,25 @@ class EmbeddedWork:
 
     @contextmanager
     def reading(self) -> Iterator[_SqliteTransaction]:
-        with self._transaction("deferred") as transaction:
+        with self._transaction("begin deferred") as transaction:
             yield transaction
 
     @contextmanager
     def writing(self) -> Iterator[_SqliteTransaction]:
-        with self._transaction("immediate") as transaction:
+        with self._transaction("pragma synchronous=full", "begin immediate") as transaction:
             yield transaction
 
     def put(self, statement: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-        with self._transaction("immediate", synchronous="normal") as transaction:
+        with self._transaction("pragma synchronous=normal", "begin immediate") as transaction:
             return transaction.rows(statement, parameters)
 
     @contextmanager
-    def _transaction(self, kind: str, synchronous: str = "full") -> Iterator[_SqliteTransaction]:
+    def _transaction(self, *statements: str) -> Iterator[_SqliteTransaction]:
+        """A transaction that the statements begin; it is kept when this ends, or undone."""
         try:
             connection = self._connection()
-            connection.execute(f"pragma synchronous={synchronous}")
-            connection.execute(f"begin {kind}")
+            for statement in statements:
+                connection.execute(statement)
             try:
                 yield _SqliteTransaction(connection)
                 connection.execute("commit")
@@ -164,10 +165,7 @@ class PostgresWork:
     """Schema `c360_work`, made at the first use. Serialised by row locks and primary keys, at READ COMMITTED."""
 
     def __init__(self, conninfo: str, pool_size: int, timeout_seconds: int) -> None:
-        timeout = f"{timeout_seconds}s"
-        self._pool = open_pool(
-            conninfo, pool_size, search_path="c360_work", statement_timeout=timeout, synchronous_commit="off"
-        )
+        self._pool = open_pool(conninfo, "c360_work", pool_size, timeout_seconds, synchronous_commit="off")
         self._is_made, self._lock = False, threading.Lock()
 
     def _make(self) -> None:
